@@ -1,0 +1,17 @@
+//! The zone's words as types: ids, instants, money, names and the closed list of error kinds.
+//!
+//! What it is for: every other crate speaks of these things in these types, so that a wrong unit or a
+//! wrong id does not compile. What it leaves to others: no I/O, no async, no storage form, no wire form;
+//! `wire` alone knows which gRPC code or HTTP status an [`ErrorKind`] is.
+
+mod error_kind;
+mod id;
+mod money;
+mod name;
+mod time;
+
+pub use error_kind::ErrorKind;
+pub use id::{BadId, Id, JobId, NodeId, SessionId, UserId};
+pub use money::Money;
+pub use name::{BadName, Name};
+pub use time::{Span, Timestamp};
