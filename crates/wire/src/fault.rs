@@ -1,0 +1,115 @@
+//! All that is wrong with a request's fields, in one answer.
+//!
+//! What it leaves to others: the judging. A dialect checks every field, adds each fault here, and answers once.
+
+use model::ErrorKind;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// Collects the faults of a request's fields and becomes one INVALID_ARGUMENT status.
+///
+/// The message names every fault for people; the details carry the same as `google.rpc.BadRequest` for
+/// programs.
+#[derive(Debug, Default)]
+pub struct FieldFaults {
+    faults: Vec<(String, String)>,
+}
+
+impl FieldFaults {
+    /// Begins with no fault.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a fault: the field as the .proto file names it, what is wrong, and what would be right.
+    ///
+    /// Neither text repeats the value of a secret field.
+    pub fn add(&mut self, field: impl Into<String>, wrong: impl AsRef<str>, right: impl AsRef<str>) {
+        let text = format!("{}; give {}", wrong.as_ref(), right.as_ref());
+        self.faults.push((field.into(), text));
+    }
+
+    /// Adds a fault where `good` does not hold.
+    pub fn check(&mut self, good: bool, field: &str, wrong: &str, right: &str) {
+        if !good {
+            self.add(field, wrong, right);
+        }
+    }
+
+    /// Tells whether no fault was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Ends the collecting.
+    ///
+    /// # Errors
+    /// One INVALID_ARGUMENT status that names all faults, where there are any.
+    pub fn finish(self) -> Result<(), Status> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(self.into_status())
+        }
+    }
+
+    /// Makes the status that names all faults.
+    #[must_use]
+    pub fn into_status(self) -> Status {
+        let parts: Vec<String> = self
+            .faults
+            .iter()
+            .map(|(field, text)| format!("{field}: {text}"))
+            .collect();
+        let message = parts.join(". ");
+        let mut details = ErrorDetails::new();
+        for (field, text) in self.faults {
+            details.add_bad_request_violation(field, text);
+        }
+        Status::with_error_details(code_of_a_fault(), message, details)
+    }
+}
+
+/// The code of [`ErrorKind::Invalid`], so that the mapping stays in one place.
+const fn code_of_a_fault() -> Code {
+    crate::status::code(ErrorKind::Invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use tonic_types::StatusExt as _;
+
+    use super::FieldFaults;
+
+    #[test]
+    fn no_fault_is_no_error() {
+        let mut faults = FieldFaults::new();
+        faults.check(true, "name", "is empty", "1 to 64 characters");
+        assert!(faults.is_empty());
+        assert!(faults.finish().is_ok());
+    }
+
+    #[test]
+    fn one_status_names_all_faults_for_people_and_for_programs() {
+        let mut faults = FieldFaults::new();
+        faults.add("name", "is empty", "1 to 64 characters");
+        faults.check(false, "cores", "is 900", "at most 64");
+        let status = faults.finish().unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(
+            status.message(),
+            "name: is empty; give 1 to 64 characters. cores: is 900; give at most 64"
+        );
+        let bad = status.get_details_bad_request().unwrap();
+        let fields: Vec<_> = bad
+            .field_violations
+            .iter()
+            .map(|fault| fault.field.as_str())
+            .collect();
+        assert_eq!(fields, ["name", "cores"]);
+        assert_eq!(bad.field_violations[1].description, "is 900; give at most 64");
+    }
+}

@@ -1,0 +1,69 @@
+//! The one mapping between a kind of failure, a gRPC code and an HTTP status.
+//!
+//! What it leaves to others: the texts. They come from the caller and are written for whoever made the call;
+//! the cause of a failure belongs in the log and never in a status.
+
+use http::StatusCode;
+use model::ErrorKind;
+use tonic::{Code, Status};
+
+/// Gives the gRPC code of a kind of failure.
+#[must_use]
+pub const fn code(kind: ErrorKind) -> Code {
+    match kind {
+        ErrorKind::Invalid => Code::InvalidArgument,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::Denied => Code::PermissionDenied,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::Exists => Code::AlreadyExists,
+        ErrorKind::Precondition => Code::FailedPrecondition,
+        ErrorKind::Conflict => Code::Aborted,
+        ErrorKind::Exhausted => Code::ResourceExhausted,
+        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::Deadline => Code::DeadlineExceeded,
+        ErrorKind::Unimplemented => Code::Unimplemented,
+        ErrorKind::Internal => Code::Internal,
+    }
+}
+
+/// Gives the HTTP status of a kind of failure.
+#[must_use]
+pub const fn http_status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Exists | ErrorKind::Precondition | ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Makes the answer for a failed call.
+///
+/// The message reaches the caller as it is, with one exception: an [`ErrorKind::Internal`] always reads
+/// "internal error", because whatever else is known about a fault of ours is for the log.
+#[must_use]
+pub fn status(kind: ErrorKind, message: impl Into<String>) -> Status {
+    match kind {
+        ErrorKind::Internal => Status::new(Code::Internal, "internal error"),
+        ErrorKind::Invalid
+        | ErrorKind::Unauthenticated
+        | ErrorKind::Denied
+        | ErrorKind::NotFound
+        | ErrorKind::Exists
+        | ErrorKind::Precondition
+        | ErrorKind::Conflict
+        | ErrorKind::Exhausted
+        | ErrorKind::Unavailable
+        | ErrorKind::Deadline
+        | ErrorKind::Unimplemented => Status::new(code(kind), message),
+    }
+}
+
+#[cfg(test)]
+mod tests;
