@@ -1,0 +1,141 @@
+//! The rules that need a compiler: rustfmt, clippy with the workspace's lints, and rustdoc's links.
+//!
+//! All run with profile `quick`, so that what they build serves the tests as well. A warning is a breach: it is
+//! read from cargo's messages, so that a person who runs plain `cargo clippy` shares what was built here.
+
+use std::{
+    io::BufReader,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result};
+use cargo_metadata::{
+    Message,
+    diagnostic::{Diagnostic, DiagnosticLevel},
+};
+
+use super::Breach;
+use crate::console::{StopWatch, complain};
+
+/// Runs rustfmt, clippy and rustdoc, one after the other: cargo lets only one of them build at a time.
+pub(crate) fn check(root: &Path) -> Result<Vec<Breach>> {
+    let mut breaches = timed("rustfmt", || format(root))?;
+    let clippy = ["clippy", "--workspace", "--all-targets"];
+    breaches.extend(timed("clippy", || {
+        messages(root, &clippy, "mend what the lint names")
+    })?);
+    let doc = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    breaches.extend(timed("rustdoc", || messages(root, &doc, "mend the doc comment"))?);
+    Ok(breaches)
+}
+
+fn timed<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let watch = StopWatch::start();
+    let answer = work().with_context(|| format!("run {name}"))?;
+    complain(&format!(
+        "check: {name} took {:.1} s",
+        watch.elapsed().as_secs_f64()
+    ));
+    Ok(answer)
+}
+
+/// Files that rustfmt would write differently.
+fn format(root: &Path) -> Result<Vec<Breach>> {
+    let output = Command::new("cargo")
+        .args(["fmt", "--all", "--", "--check"])
+        .current_dir(root)
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut breaches: Vec<Breach> = text.lines().filter_map(|line| difference(root, line)).collect();
+    if !output.status.success() && breaches.is_empty() {
+        let what = String::from_utf8_lossy(&output.stderr)
+            .lines()
+            .next()
+            .unwrap_or("cargo fmt failed")
+            .to_owned();
+        breaches.push(Breach::new("Cargo.toml", 1, what, "run `cargo fmt`"));
+    }
+    Ok(breaches)
+}
+
+/// Reads a line `Diff in PATH:LINE:` of rustfmt.
+fn difference(root: &Path, line: &str) -> Option<Breach> {
+    let (path, line) = line
+        .strip_prefix("Diff in ")?
+        .trim_end_matches(':')
+        .rsplit_once(':')?;
+    let path = Path::new(path);
+    let file = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    Some(Breach::new(
+        &file,
+        line.parse().ok()?,
+        "not formatted",
+        "run `cargo fmt`",
+    ))
+}
+
+/// Runs a cargo command over the workspace and turns its warnings and errors into breaches.
+fn messages(root: &Path, command: &[&str], cure: &str) -> Result<Vec<Breach>> {
+    let mut child = Command::new("cargo")
+        .args(command)
+        .args([
+            "--profile",
+            "quick",
+            "--locked",
+            "--quiet",
+            "--message-format",
+            "json",
+        ])
+        .current_dir(root)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut breaches = Vec::new();
+    for message in Message::parse_stream(BufReader::new(output)) {
+        if let Message::CompilerMessage(found) = message? {
+            breaches.extend(breach(root, &found.message, cure));
+        }
+    }
+    if !child.wait()?.success() && breaches.is_empty() {
+        breaches.push(Breach::new(
+            "Cargo.toml",
+            1,
+            format!("cargo {} failed", command.join(" ")),
+            "see its message above",
+        ));
+    }
+    Ok(breaches)
+}
+
+/// A warning or an error with a place; notes and sums have none and say nothing new.
+fn breach(root: &Path, diagnostic: &Diagnostic, cure: &str) -> Option<Breach> {
+    if !matches!(
+        diagnostic.level,
+        DiagnosticLevel::Error | DiagnosticLevel::Warning | DiagnosticLevel::Ice
+    ) {
+        return None;
+    }
+    let span = diagnostic.spans.iter().find(|span| span.is_primary)?;
+    let code = diagnostic
+        .code
+        .as_ref()
+        .map_or(String::new(), |code| format!(" [{}]", code.code));
+    let help = diagnostic
+        .children
+        .iter()
+        .find(|child| child.level == DiagnosticLevel::Help);
+    let cure = help
+        .map_or(cure, |help| help.message.as_str())
+        .lines()
+        .next()
+        .unwrap_or(cure);
+    let path = Path::new(&span.file_name);
+    let file = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    let what = diagnostic
+        .message
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    Some(Breach::new(&file, span.line_start, format!("{what}{code}"), cure))
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask test`: runs every test of the workspace with one cargo call and ends with one line of counts.
+//!
+//! Stable libtest tells no times, but enough to know them: it starts the tests of a binary in the order of their
+//! names, a next one whenever one ends, and prints a line when a test ends. So the moment a test starts is the
+//! moment at which the one ended whose place it takes, and the slowest tests follow from the stream; see [`watch`].
+
+mod watch;
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::console::{StopWatch, say};
+use watch::Watch;
+
+/// How much each test does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// Every case once, with the counts of everyday runs.
+    Small,
+    /// The same tests with the counts that the project promises; told to them by `SOKE_TEST_FULL=1`.
+    Full,
+}
+
+/// How many of the slowest tests are named at the end.
+const SLOWEST: usize = 10;
+
+/// Runs all tests; says whether all passed. The last line is `N passed, N failed`.
+pub(crate) fn run(root: &Path, counts: Counts) -> Result<bool> {
+    let threads = threads();
+    let mut command = Command::new("cargo");
+    command
+        .args([
+            "test",
+            "--workspace",
+            "--profile",
+            "quick",
+            "--locked",
+            "--no-fail-fast",
+        ])
+        .args(["--", &format!("--test-threads={threads}")])
+        .current_dir(root)
+        .stdout(Stdio::piped());
+    if counts == Counts::Full {
+        command.env("SOKE_TEST_FULL", "1");
+    }
+    let mut child = command.spawn().context("run cargo test")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let clock = StopWatch::start();
+    let mut watch = Watch::new(threads);
+    for line in BufReader::new(output).lines() {
+        let line = line.context("read the output of cargo test")?;
+        watch.hear(&line, clock.elapsed());
+        say(&line);
+    }
+    let ended = child.wait().context("wait for cargo test")?;
+    let sum = watch.finish();
+    say("");
+    say("slowest tests:");
+    for (seconds, name) in sum.slowest(SLOWEST) {
+        say(&format!("  {seconds:6.1} s  {name}"));
+    }
+    // A build that fails, or a test binary that is killed, counts as one failure even though no test says so.
+    let failed = if ended.success() {
+        sum.failed
+    } else {
+        sum.failed.max(1)
+    };
+    let skipped = if sum.skipped > 0 {
+        format!(", {} skipped", sum.skipped)
+    } else {
+        String::new()
+    };
+    say(&format!("{} passed, {failed} failed{skipped}", sum.passed));
+    Ok(failed == 0)
+}
+
+/// Tests wait for processes and sockets more than they compute, so twice as many run as there are cores.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(4, |cores| cores.get() * 2)
+}
