@@ -1,1 +1,49 @@
-//! Placeholder.
+//! What gRPC promises and the library underneath leaves out; the only crate that touches a transport.
+//!
+//! What it is for: every listener of the house is a [`Listener`] given to [`serve`], every outgoing
+//! connection comes from [`connect`], and every set of gRPC services stands inside [`Calls`]. What it leaves
+//! to others: which services there are (the dialects), who a caller is (`access`), hosts and pages
+//! (`gateway`), and gRPC codes for error kinds (`wire`).
+//!
+//! Path of a request: TCP accept -> TLS within a deadline -> HTTP version by its first bytes -> header limits
+//! -> [`PeerInfo`] put into the extensions -> the service. In [`Calls`]: path grammar -> content type ->
+//! deadline -> message limit -> handler.
+//!
+//! Invariants: no error of a connection ends the accept loop; no peer that stays silent holds a place for
+//! longer than its deadline; a stop ends every connection within its grace; a call past its deadline ends
+//! with DEADLINE_EXCEEDED whether or not its stream has begun; a panic in a handler is that call's INTERNAL.
+//!
+//! What grows here goes into [`Calls`] on the server and [`Channel`] on the client, as one more step of the
+//! path: cancellation tokens, trailers, call credentials, compression and channel state each have their
+//! place around the same two types, and no caller changes for them.
+
+mod address;
+mod bearer;
+mod body;
+mod calls;
+mod connect;
+mod connection;
+mod deadline;
+mod error;
+mod limits;
+mod listen;
+mod path;
+mod peer;
+mod seats;
+mod serve;
+mod stream;
+mod tls;
+mod trust;
+
+pub use address::ListenAddress;
+pub use bearer::{Bearer, bearer};
+pub use calls::Calls;
+pub use connect::{Channel, Target, connect, connect_lazy};
+pub use deadline::Deadline;
+pub use error::Error;
+pub use limits::{CallLimits, Limits};
+pub use listen::{Listener, Security};
+pub use peer::PeerInfo;
+pub use serve::{Serving, serve};
+pub use tls::{ClientCertificates, Identity, TlsSource, server_config};
+pub use trust::{Fingerprint, Trust};

@@ -1,0 +1,115 @@
+//! The point in time at which a call ends, as its caller asked for.
+//!
+//! What it leaves to others: ending the call (`calls`, `body`). The header's form is that of the gRPC
+//! protocol over HTTP/2 ("Timeout"): one to eight digits and a unit.
+
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use tasks::Clock;
+
+/// The header that carries the time a caller allows.
+const HEADER: &str = "grpc-timeout";
+
+/// Tells a handler when its call ends. Found among a request's extensions where the caller set a deadline.
+#[derive(Debug, Clone)]
+pub struct Deadline {
+    at: Instant,
+    clock: Clock,
+}
+
+impl Deadline {
+    /// Reads the header of a call that arrives now; `None` without one or with one beyond all clocks.
+    ///
+    /// The error is what is wrong with the header.
+    pub(crate) fn of(headers: &HeaderMap, clock: &Clock) -> Result<Option<Self>, &'static str> {
+        let Some(value) = headers.get(HEADER) else {
+            return Ok(None);
+        };
+        let allowed = value.to_str().ok().and_then(timeout);
+        let allowed =
+            allowed.ok_or("grpc-timeout is not one to eight digits and a unit (H, M, S, m, u or n)")?;
+        let at = clock.monotonic().checked_add(allowed);
+        Ok(at.map(|at| Self {
+            at,
+            clock: clock.clone(),
+        }))
+    }
+
+    /// The instant itself.
+    #[must_use]
+    pub const fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// How much time is left; zero once it has passed.
+    #[must_use]
+    pub fn time_remaining(&self) -> Duration {
+        self.at.saturating_duration_since(self.clock.monotonic())
+    }
+
+    /// Tells whether it has passed.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.time_remaining().is_zero()
+    }
+}
+
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(count * 3600)),
+        "M" => Some(Duration::from_secs(count * 60)),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::timeout;
+
+    #[test]
+    fn every_unit_is_read() {
+        for (text, wanted) in [
+            ("2H", Duration::from_secs(7200)),
+            ("2M", Duration::from_secs(120)),
+            ("2S", Duration::from_secs(2)),
+            ("99999999m", Duration::from_millis(99_999_999)),
+            ("0u", Duration::ZERO),
+            ("00000001n", Duration::from_nanos(1)),
+            ("99999999H", Duration::from_secs(99_999_999 * 3600)),
+        ] {
+            assert_eq!(timeout(text), Some(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_timeout() {
+        for text in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "123456789m",
+            "-1S",
+            "+1S",
+            "1 S",
+            " 1S",
+            "1.5S",
+            "0x1S",
+            "1é",
+        ] {
+            assert_eq!(timeout(text), None, "{text}");
+        }
+    }
+}

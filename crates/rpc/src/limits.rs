@@ -1,0 +1,60 @@
+//! The bounds of a listener and of a call, with the values that the house uses.
+//!
+//! What it leaves to others: reading them from a configuration.
+
+use std::time::Duration;
+
+/// Bounds one listener and each of its connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections at a time. When they are used up, the connection that has waited longest without
+    /// a request gives its place to the newcomer.
+    pub connections: usize,
+    /// The longest time from accept to a finished TLS handshake.
+    pub handshake: Duration,
+    /// The longest time that the head of a request may take to arrive, the first one included.
+    pub head: Duration,
+    /// The most bytes of request headers: names and values, in HTTP/2 32 more for each entry.
+    pub header_bytes: u32,
+    /// The most open calls on one HTTP/2 connection.
+    pub streams: u32,
+    /// The most calls on one connection that the peer has reset and no handler has seen yet.
+    pub pending_resets: usize,
+    /// How often an HTTP/2 peer is asked whether it still lives.
+    pub ping_every: Duration,
+    /// How long its answer may take.
+    pub ping_wait: Duration,
+    /// How long running calls may take to end after a stop; what runs then is cut.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            handshake: Duration::from_secs(5),
+            head: Duration::from_secs(10),
+            header_bytes: 64 * 1024,
+            streams: 256,
+            pending_resets: 20,
+            ping_every: Duration::from_secs(30),
+            ping_wait: Duration::from_secs(20),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Bounds one gRPC call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallLimits {
+    /// The most bytes of one request message as sent.
+    pub message_bytes: u32,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
