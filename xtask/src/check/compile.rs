@@ -21,12 +21,14 @@ use crate::console::{StopWatch, complain};
 /// Runs rustfmt, clippy and rustdoc, one after the other: cargo lets only one of them build at a time.
 pub(crate) fn check(root: &Path) -> Result<Vec<Breach>> {
     let mut breaches = timed("rustfmt", || format(root))?;
-    let clippy = ["clippy", "--workspace", "--all-targets"];
+    let every = ["--all-targets"];
     breaches.extend(timed("clippy", || {
-        messages(root, &clippy, "mend what the lint names")
+        messages(root, "clippy", &every, "mend what the lint names")
     })?);
-    let doc = ["doc", "--workspace", "--no-deps", "--document-private-items"];
-    breaches.extend(timed("rustdoc", || messages(root, &doc, "mend the doc comment"))?);
+    let own = ["--no-deps", "--document-private-items"];
+    breaches.extend(timed("rustdoc", || {
+        messages(root, "doc", &own, "mend the doc comment")
+    })?);
     Ok(breaches)
 }
 
@@ -76,9 +78,10 @@ fn difference(root: &Path, line: &str) -> Option<Breach> {
 }
 
 /// Runs a cargo command over the workspace and turns its warnings and errors into breaches.
-fn messages(root: &Path, command: &[&str], cure: &str) -> Result<Vec<Breach>> {
+fn messages(root: &Path, name: &str, options: &[&str], cure: &str) -> Result<Vec<Breach>> {
     let mut child = Command::new("cargo")
-        .args(command)
+        .args([name, "--workspace"])
+        .args(options)
         .args([
             "--profile",
             "quick",
@@ -94,14 +97,14 @@ fn messages(root: &Path, command: &[&str], cure: &str) -> Result<Vec<Breach>> {
     let mut breaches = Vec::new();
     for message in Message::parse_stream(BufReader::new(output)) {
         if let Message::CompilerMessage(found) = message? {
-            breaches.extend(breach(root, &found.message, cure));
+            breaches.extend(breach(root, name, &found.message, cure));
         }
     }
     if !child.wait()?.success() && breaches.is_empty() {
         breaches.push(Breach::new(
             "Cargo.toml",
             1,
-            format!("cargo {} failed", command.join(" ")),
+            format!("cargo {name} failed"),
             "see its message above",
         ));
     }
@@ -109,7 +112,7 @@ fn messages(root: &Path, command: &[&str], cure: &str) -> Result<Vec<Breach>> {
 }
 
 /// A warning or an error with a place; notes and sums have none and say nothing new.
-fn breach(root: &Path, diagnostic: &Diagnostic, cure: &str) -> Option<Breach> {
+fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Option<Breach> {
     if !matches!(
         diagnostic.level,
         DiagnosticLevel::Error | DiagnosticLevel::Warning | DiagnosticLevel::Ice
@@ -117,10 +120,15 @@ fn breach(root: &Path, diagnostic: &Diagnostic, cure: &str) -> Option<Breach> {
         return None;
     }
     let span = diagnostic.spans.iter().find(|span| span.is_primary)?;
-    let code = diagnostic
-        .code
-        .as_ref()
-        .map_or(String::new(), |code| format!(" [{}]", code.code));
+    let code = diagnostic.code.as_ref().map_or("", |code| code.code.as_str());
+    // rustdoc says again what rustc has said; once is enough.
+    if command == "doc" && !code.is_empty() && !code.starts_with("rustdoc::") {
+        return None;
+    }
+    let code = match code {
+        "" => String::new(),
+        code => format!(" [{code}]"),
+    };
     let help = diagnostic
         .children
         .iter()
