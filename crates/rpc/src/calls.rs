@@ -23,7 +23,7 @@ use crate::{
     path,
 };
 
-/// gRPC services with deadline, limits and path rules around them; given to [`crate::serve`] or to `gateway`.
+/// gRPC services with deadline, limits and path rules around them; given to [`crate::serve()`] or to `gateway`.
 #[derive(Debug, Clone)]
 pub struct Calls {
     routes: Routes,

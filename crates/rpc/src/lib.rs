@@ -1,7 +1,7 @@
 //! What gRPC promises and the library underneath leaves out; the only crate that touches a transport.
 //!
-//! What it is for: every listener of the house is a [`Listener`] given to [`serve`], every outgoing
-//! connection comes from [`connect`], and every set of gRPC services stands inside [`Calls`]. What it leaves
+//! What it is for: every listener of the house is a [`Listener`] given to [`serve()`], every outgoing
+//! connection comes from [`connect()`], and every set of gRPC services stands inside [`Calls`]. What it leaves
 //! to others: which services there are (the dialects), who a caller is (`access`), hosts and pages
 //! (`gateway`), and gRPC codes for error kinds (`wire`).
 //!

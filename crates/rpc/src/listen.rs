@@ -1,6 +1,6 @@
 //! An open listener: its address is taken, nobody is served yet.
 //!
-//! What it leaves to others: accepting ([`crate::serve`]).
+//! What it leaves to others: accepting ([`crate::serve()`]).
 
 use std::net::SocketAddr;
 
@@ -19,7 +19,7 @@ pub enum Security {
     TlsOrLocalPlain(TlsSource),
 }
 
-/// An address that is taken and waits for [`crate::serve`].
+/// An address that is taken and waits for [`crate::serve()`].
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) tcp: TcpListener,

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use rustls_pki_types::CertificateDer;
 
-/// Describes the peer of a connection. Every request that [`crate::serve`] hands on carries one among its
+/// Describes the peer of a connection. Every request that [`crate::serve()`] hands on carries one among its
 /// extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {

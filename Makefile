@@ -1,0 +1,41 @@
+# The commands of the repository. Each is safe to run twice; CARGO and DATA may be given: make run DATA=/srv/soke
+
+CARGO ?= cargo
+DATA ?= .soke
+LOCKED := --locked
+QUICK := --profile quick $(LOCKED)
+XTASK := $(CARGO) run --quiet $(QUICK) --package xtask --
+
+# What `soke --version` prints. Only crate soke reads them, so that a new commit compiles no other crate.
+export SOKE_COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+export SOKE_BUILT := $(shell git show --no-patch --format=%cI HEAD 2>/dev/null)
+
+.PHONY: run build test test-full check bench tools
+
+## Builds Soke and starts a zone in ./.soke; the first start shows what it can do.
+run: build
+	@exec target/quick/soke up --data $(DATA) --story
+
+build:
+	@$(CARGO) build $(QUICK) --package soke
+
+## Runs the checks and every test, with small counts.
+test: tools
+	@$(XTASK) check
+	@$(XTASK) test
+
+## The same tests with the full counts.
+test-full: tools
+	@$(XTASK) check
+	@$(XTASK) test --full
+
+## Holds the tree to its rules: format, lints, layers, lengths, licences, links.
+check:
+	@$(XTASK) check
+
+## Prints what Soke reaches on this machine, next to its bounds.
+bench:
+	@$(CARGO) run --quiet --release $(LOCKED) --package bench
+
+tools:
+	@tests/tools/install
