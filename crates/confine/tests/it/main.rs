@@ -107,7 +107,7 @@ fn q07_a_helper_reads_no_data_folder_no_other_home_and_no_environment_of_the_age
         format!("cat {root}/homes/bob/letter"),
         format!("ls {root}/homes/bob"),
         format!("cat /proc/{agent}/environ"),
-        format!("ls /proc/{agent}/fd/"),
+        format!("readlink /proc/{agent}/fd/0"),
         format!("cat /proc/{agent}/cwd/Cargo.toml"),
         format!("cat /proc/{agent}/root{root}/keys/seal.key"),
         format!("kill -0 {agent}"),
