@@ -6,9 +6,11 @@ LOCKED := --locked
 QUICK := --profile quick $(LOCKED)
 XTASK := $(CARGO) run --quiet $(QUICK) --package xtask --
 
-# What `soke --version` prints. Only crate soke reads them, so that a new commit compiles no other crate.
-export SOKE_COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
-export SOKE_BUILT := $(shell git show --no-patch --format=%cI HEAD 2>/dev/null)
+# What `soke --version` prints: the commit and when it was first built here. Only crate soke reads them, so that a
+# new commit compiles no other crate, and a second build of the same commit compiles nothing.
+export SOKE_COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
+export SOKE_BUILT := $(shell stamp=target/built-$(SOKE_COMMIT); mkdir -p target; \
+	test -s $$stamp || date -u +%Y-%m-%dT%H:%M:%SZ > $$stamp; cat $$stamp)
 
 .PHONY: run build test test-full check bench tools
 
