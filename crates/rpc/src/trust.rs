@@ -66,6 +66,15 @@ impl Fingerprint {
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
         Self(Sha256::digest(certificate.as_ref()).into())
     }
+
+    /// The fingerprint of the first certificate of a PEM text.
+    ///
+    /// # Errors
+    /// Invalid when the text holds no certificate.
+    pub fn of_pem(pem: &str) -> Result<Self, Error> {
+        let certificates = tls::certificates(pem, "authority")?;
+        Ok(Self::of(&certificates[0]))
+    }
 }
 
 impl FromStr for Fingerprint {

@@ -1,0 +1,153 @@
+//! The client commands and their arguments, as the binary's command line takes them in.
+//!
+//! What it leaves to others: the commands that run or stop a server (crate `soke`), and doing anything.
+
+use clap::{Args, Subcommand};
+
+/// What a person may ask of a running zone.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Sign in with a one-time link or code, or with a password
+    SignIn(SignIn),
+    /// End this session everywhere
+    SignOut,
+    /// Show who is signed in
+    Whoami(Form),
+    /// Run a program as a job, show its output, and end with its exit code
+    Run(Run),
+    /// List jobs, the newest first
+    Jobs(Jobs),
+    /// Show a job's output
+    Logs(Logs),
+    /// End a job and everything it started
+    Cancel(OneJob),
+    /// Write a file of yours in the zone to standard output
+    Get(Get),
+    /// Set or change the password
+    Password,
+    /// Make users and sign-in codes (for administrators)
+    #[command(subcommand)]
+    User(User),
+    /// Show how the zone is
+    Status(Form),
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Form {
+    /// Write JSON, one object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to sign in. Secrets are asked for, never taken as arguments: other users see those.
+#[derive(Debug, Clone, Args)]
+pub struct SignIn {
+    /// Sign in with this user's password instead of a one-time link or code
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// A zone on another machine: HOST:PORT
+    #[arg(long, value_name = "HOST:PORT", requires = "ca")]
+    pub server: Option<String>,
+    /// The fingerprint of that zone's CA, as `soke up` prints it
+    #[arg(long, value_name = "FINGERPRINT", requires = "server")]
+    pub ca: Option<String>,
+}
+
+/// What to run.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// What to call the job; otherwise it is called after the program
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How many cores the job uses
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub cores: u32,
+    /// The most memory, in MiB; otherwise the node's default
+    #[arg(long, default_value_t = 0, value_name = "MIB")]
+    pub memory: u64,
+    /// The longest run, in seconds; otherwise the node's default
+    #[arg(long, default_value_t = 0, value_name = "SECS")]
+    pub time_limit: u64,
+    /// Where it runs, relative to your home in the zone
+    #[arg(long, default_value = "", value_name = "FOLDER")]
+    pub folder: String,
+    /// Show the job's number and leave it alone
+    #[arg(long)]
+    pub detach: bool,
+    /// With --detach: write JSON
+    #[arg(long, requires = "detach")]
+    pub json: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, Args)]
+pub struct Jobs {
+    /// Only jobs that have not ended
+    #[arg(long)]
+    pub unfinished: bool,
+    /// The most jobs to list
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub most: u32,
+    /// Write JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which output.
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// The job's number
+    pub number: u32,
+    /// The error output instead of the standard output
+    #[arg(long)]
+    pub errors: bool,
+}
+
+/// One job.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OneJob {
+    /// The job's number
+    pub number: u32,
+    /// Write JSON, one object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which file.
+#[derive(Debug, Clone, Args)]
+pub struct Get {
+    /// Its path, absolute or relative to your home in the zone
+    pub path: String,
+}
+
+/// What to do about users.
+#[derive(Debug, Clone, Subcommand)]
+pub enum User {
+    /// Make a user and show its one-time sign-in code
+    Add {
+        /// The name: a to z, 0 to 9 and -, beginning with a letter
+        name: String,
+        /// `admin` or `member`
+        #[arg(long, default_value = "member")]
+        role: String,
+        /// The Unix account for the user's work, where the zone runs as root
+        #[arg(long, default_value = "", value_name = "ACCOUNT")]
+        unix_account: String,
+    },
+    /// List users
+    List,
+    /// Show a fresh one-time sign-in code for a user
+    Code {
+        /// The user
+        name: String,
+    },
+    /// End every session of a user
+    Revoke {
+        /// The user
+        name: String,
+    },
+}

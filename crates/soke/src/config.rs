@@ -1,0 +1,221 @@
+//! The configuration: defaults < `soke.toml` < `SOKE_SECTION__KEY` < flags, checked as a whole.
+//!
+//! What it is for: one start attempt shows every mistake, each with its key, what was wrong and what would
+//! be right, and nothing opens before. This is the only place that reads the environment. What it leaves to
+//! others: what the values mean to the rooms that take them.
+
+mod environment;
+mod fault;
+mod layers;
+mod place;
+mod reader;
+mod show;
+
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use model::Name;
+
+pub(crate) use environment::Environment;
+pub(crate) use fault::{Fault, Faults};
+pub(crate) use place::Place;
+
+use layers::Layers;
+use reader::Reader;
+use show::Shown;
+
+/// The checked configuration. Whoever holds one may start.
+pub(crate) struct Config {
+    /// The data folder, absolute.
+    pub(crate) data: PathBuf,
+    pub(crate) zone: Zone,
+    pub(crate) native: Native,
+    pub(crate) store: store::Config,
+    pub(crate) log: Log,
+    shown: Vec<Shown>,
+}
+
+/// What the zone is called and who owns it.
+pub(crate) struct Zone {
+    /// The host name under which the zone is reached.
+    pub(crate) host: String,
+    /// The name of the owner made on the first start.
+    pub(crate) owner: Name,
+}
+
+/// The native listener: gRPC, gRPC-Web and the status page over TLS.
+pub(crate) struct Native {
+    pub(crate) listen: SocketAddr,
+    /// Further host names and addresses under which clients reach the listener.
+    pub(crate) hosts: Vec<String>,
+}
+
+/// How and how much is logged to standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) json: bool,
+    /// A level, or a list of `target=level`.
+    pub(crate) level: String,
+}
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) listen: Option<String>,
+}
+
+impl Config {
+    /// Reads all layers and checks every value.
+    ///
+    /// # Errors
+    /// [`Faults`] holds every mistake in all layers.
+    pub(crate) fn load(flags: &Flags, environment: &Environment) -> Result<Config, Faults> {
+        let mut faults = Faults::default();
+        let data = match Place::find(flags.data.as_deref(), environment) {
+            Ok(place) => place.folder,
+            Err(fault) => {
+                faults.add(fault);
+                PathBuf::new()
+            }
+        };
+        let layers = Layers::collect(flags, environment, &data, &mut faults);
+        let mut reader = Reader::new(layers, faults);
+        let zone = zone(&mut reader);
+        let native = native(&mut reader);
+        let store = store(&mut reader, &data);
+        let log = log(&mut reader);
+        let shown = reader.finish()?;
+        Ok(Config {
+            data,
+            zone,
+            native,
+            store,
+            log,
+            shown,
+        })
+    }
+
+    /// The configuration as lines `key = value  # where from`; secrets are left out.
+    pub(crate) fn show(&self) -> String {
+        show::text(&self.data, &self.shown)
+    }
+}
+
+fn zone(reader: &mut Reader) -> Zone {
+    Zone {
+        host: reader.parsed(
+            "zone.host",
+            "soke.localhost",
+            "a host name of a to z, 0 to 9, - and dots, like `soke.localhost`",
+            host_name,
+        ),
+        owner: reader.parsed(
+            "zone.owner",
+            "keeper",
+            "a name of a to z, 0 to 9 and -, at most 32 characters, beginning with a letter",
+            |text| text.parse::<Name>().map_err(|fault| fault.to_string()),
+        ),
+    }
+}
+
+fn native(reader: &mut Reader) -> Native {
+    Native {
+        listen: reader.parsed(
+            "native.listen",
+            "127.0.0.1:7443",
+            "an address and port like `127.0.0.1:7443` or `[::1]:7443`, or a port alone for loopback",
+            listen_address,
+        ),
+        hosts: reader.texts(
+            "native.hosts",
+            "a list of host names or addresses like [\"zone.example.org\", \"192.0.2.7\"]",
+            |text| {
+                text.parse::<std::net::IpAddr>()
+                    .map(|address| address.to_string())
+                    .or_else(|_not_an_address| host_name(text))
+            },
+        ),
+    }
+}
+
+fn store(reader: &mut Reader, data: &std::path::Path) -> store::Config {
+    let engine = reader.parsed(
+        "store.engine",
+        "sqlite",
+        "`sqlite` or `postgresql`",
+        |text| match text {
+            "sqlite" => Ok(false),
+            "postgresql" => Ok(true),
+            _ => Err(format!("`{text}` is no engine")),
+        },
+    );
+    let connections = reader.whole("store.connections", 4, 1..=64);
+    let url = reader.secret("store.url");
+    let engine = match (engine, url) {
+        (false, _) => store::Engine::Sqlite {
+            path: data.join("store").join("zone.db"),
+        },
+        (true, Some(url)) => store::Engine::Postgres {
+            url,
+            connections: usize::try_from(connections).unwrap_or(1),
+        },
+        (true, None) => {
+            reader.fault(
+                "store.url",
+                "it is missing",
+                "with `store.engine = \"postgresql\"`, a URL like `postgres://user:password@host/database`",
+            );
+            store::Engine::Postgres {
+                url: String::new(),
+                connections: 1,
+            }
+        }
+    };
+    store::Config { engine }
+}
+
+fn log(reader: &mut Reader) -> Log {
+    let json = reader.parsed("log.format", "text", "`text` or `json`", |text| match text {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err(format!("`{text}` is no format")),
+    });
+    let level = reader.parsed(
+        "log.level",
+        "warn",
+        "`error`, `warn`, `info`, `debug`, `trace`, or a list like `warn,jobs=debug`",
+        |text| {
+            tracing_subscriber::EnvFilter::builder()
+                .parse(text)
+                .map(|_filter| text.to_owned())
+                .map_err(|fault| fault.to_string())
+        },
+    );
+    Log { json, level }
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    let fits = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if text.len() > 253 || !text.split('.').all(fits) {
+        return Err(format!("`{}` is no host name", text.escape_debug()));
+    }
+    Ok(text.to_owned())
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    text.parse()
+        .map_err(|_fault| format!("`{}` is no address and port", text.escape_debug()))
+}

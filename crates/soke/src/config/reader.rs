@@ -1,0 +1,231 @@
+//! Takes each known key once, with its type, default and range, and collects every fault on the way.
+//!
+//! A key that nobody has taken at the end is unknown. What it leaves to others: the list of keys (`config`).
+
+use std::{fmt::Display, ops::RangeInclusive};
+
+use super::{
+    Fault, Faults,
+    layers::{Layers, Origin, Setting},
+    show::Shown,
+};
+
+/// Reads the layers key by key.
+pub(super) struct Reader {
+    layers: Layers,
+    faults: Faults,
+    shown: Vec<Shown>,
+}
+
+impl Reader {
+    /// Starts over the collected layers and the faults found so far.
+    pub(super) fn new(layers: Layers, faults: Faults) -> Self {
+        Self {
+            layers,
+            faults,
+            shown: Vec::new(),
+        }
+    }
+
+    /// Takes a text and makes a value of it.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        want: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        let given = self.take(key).and_then(|setting| match plain_text(&setting.value) {
+            Some(text) => Some((text, setting.origin)),
+            None => {
+                self.wrong(key, &setting, want);
+                None
+            }
+        });
+        if let Some((text, origin)) = given {
+            match parse(&text) {
+                Ok(value) => {
+                    self.show(key, &format!("{text:?}"), origin);
+                    return value;
+                }
+                Err(what) => self.fault_at(key, what, want, &origin),
+            }
+        } else {
+            self.show(key, &format!("{default:?}"), Origin::Default);
+        }
+        parse(default).expect("the default of every key is valid: a test loads them all")
+    }
+
+    /// Takes a whole number within a range.
+    pub(super) fn whole(&mut self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let want = format!("a whole number from {} to {}", range.start(), range.end());
+        self.parsed(key, &default.to_string(), &want, |text| {
+            let number: u64 = text
+                .parse()
+                .map_err(|_fault| format!("`{}` is no whole number", text.escape_debug()))?;
+            if range.contains(&number) {
+                Ok(number)
+            } else {
+                Err(format!("{number} is out of range"))
+            }
+        })
+    }
+
+    /// Takes a list of texts; a variable gives them with commas between.
+    pub(super) fn texts(
+        &mut self,
+        key: &'static str,
+        want: &str,
+        parse: impl Fn(&str) -> Result<String, String>,
+    ) -> Vec<String> {
+        let Some(setting) = self.take(key) else {
+            self.show(key, "[]", Origin::Default);
+            return Vec::new();
+        };
+        let Some(texts) = plain_list(&setting) else {
+            self.wrong(key, &setting, want);
+            return Vec::new();
+        };
+        let mut values = Vec::new();
+        for text in &texts {
+            match parse(text) {
+                Ok(value) => values.push(value),
+                Err(what) => self.fault_at(key, what, want, &setting.origin),
+            }
+        }
+        self.show(key, &format!("{values:?}"), setting.origin);
+        values
+    }
+
+    /// Takes a text that is never shown.
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<String> {
+        let Some(setting) = self.take(key) else {
+            self.show(key, "\"\"", Origin::Default);
+            return None;
+        };
+        let toml::Value::String(text) = setting.value else {
+            self.fault_at(key, "it is no text".to_owned(), "a text", &setting.origin);
+            return None;
+        };
+        self.show(key, "(set, not shown)", setting.origin);
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Adds a fault that lies in how keys go together.
+    pub(super) fn fault(&mut self, key: &str, what: &str, want: &str) {
+        self.faults.add(Fault {
+            key: key.to_owned(),
+            what: what.to_owned(),
+            want: want.to_owned(),
+            place: String::new(),
+        });
+    }
+
+    /// Ends the reading: what is left over is unknown.
+    pub(super) fn finish(mut self) -> Result<Vec<Shown>, Faults> {
+        for (key, setting) in std::mem::take(&mut self.layers.settings) {
+            let known = self.shown.iter().map(|shown| shown.key);
+            let want = nearest(&key, known).map_or_else(
+                || "a key that `soke config show` lists".to_owned(),
+                |near| format!("perhaps `{near}`"),
+            );
+            self.fault_at(&key, "there is no such key".to_owned(), &want, &setting.origin);
+        }
+        if self.faults.is_empty() {
+            Ok(self.shown)
+        } else {
+            Err(self.faults)
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Setting> {
+        self.layers.settings.remove(key)
+    }
+
+    fn show(&mut self, key: &'static str, value: &str, origin: Origin) {
+        self.shown.push(Shown {
+            key,
+            value: value.to_owned(),
+            origin,
+        });
+    }
+
+    fn wrong(&mut self, key: &'static str, setting: &Setting, want: &str) {
+        let what = format!("{} stands there", type_in_words(&setting.value));
+        self.fault_at(key, what, want, &setting.origin);
+    }
+
+    fn fault_at(&mut self, key: &str, what: String, want: impl Display, origin: &Origin) {
+        self.faults.add(Fault {
+            key: key.to_owned(),
+            what,
+            want: want.to_string(),
+            place: origin.to_string(),
+        });
+    }
+}
+
+fn plain_text(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        toml::Value::Float(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_)
+        | toml::Value::Table(_) => None,
+    }
+}
+
+fn plain_list(setting: &Setting) -> Option<Vec<String>> {
+    match (&setting.value, &setting.origin) {
+        (toml::Value::Array(values), _) => values
+            .iter()
+            .map(|value| value.as_str().map(str::to_owned))
+            .collect(),
+        (toml::Value::String(text), Origin::Variable(_) | Origin::Flag(_)) => Some(
+            text.split(',')
+                .map(|part| part.trim().to_owned())
+                .filter(|part| !part.is_empty())
+                .collect(),
+        ),
+        _other => None,
+    }
+}
+
+const fn type_in_words(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::String(_) => "a text",
+        toml::Value::Integer(_) => "a whole number",
+        toml::Value::Float(_) => "a number with a fraction",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Datetime(_) => "a date",
+        toml::Value::Array(_) => "a list",
+        toml::Value::Table(_) => "a table",
+    }
+}
+
+/// The known key that is most like `key`, where one is like it at all.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|other| (distance(key, other), other))
+        .min()
+        .filter(|&(steps, _other)| steps <= 3)
+        .map(|(_steps, other)| other)
+}
+
+/// How many single-character changes lie between two texts (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, c) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, &d) in right.iter().enumerate() {
+            let changed = diagonal + usize::from(c != d);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
