@@ -1,1 +1,3 @@
-//! Placeholder.
+//! SCOW's protocol.
+mod text;
+mod trouble;

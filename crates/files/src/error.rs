@@ -1,0 +1,85 @@
+//! What can go wrong with a user's files.
+
+use std::io;
+
+use model::ErrorKind;
+
+use crate::Why;
+
+/// Why a file or folder is not given. What may be shown to a caller is the text of each variant; sources are
+/// for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The user's process cannot do it.
+    #[error("{}", refused(*why))]
+    Refused {
+        /// The reason in a closed list.
+        why: Why,
+    },
+    /// All processes, or all answers of the user's process, are taken.
+    #[error("too many files and folders are open at once: try again later")]
+    Busy,
+    /// The user's process ended before the answer did.
+    #[error("the process that reads for the user ended: try again")]
+    Lost,
+    /// The user's process gave nothing for too long.
+    #[error("the file system does not answer in time")]
+    Stalled,
+    /// The session for which the stream was opened has ended.
+    #[error("the session has ended: sign in again")]
+    SessionEnded,
+    /// The zone stops.
+    #[error("the zone is stopping")]
+    Stopping,
+    /// The user cannot work on this machine, or the machine does not start the process.
+    #[error("start the process that reads for the user")]
+    Start(#[source] confine::Error),
+    /// The system refuses a socket to the user's process.
+    #[error("connect to the process that reads for the user")]
+    Socket(#[source] io::Error),
+    /// A step fell over.
+    #[error("start the process that reads for the user")]
+    Panicked(#[from] tasks::Panicked),
+}
+
+const fn refused(why: Why) -> &'static str {
+    match why {
+        Why::NotFound => "there is no such file or folder",
+        Why::Denied => "the user may not read this file or folder",
+        Why::NotAFolder => "the path leads to something that is not a folder",
+        Why::NotAFile => "the path leads to something that is not a regular file",
+        Why::BadPath => "the system does not take the path: a name is too long, or links run in a circle",
+        Why::Busy => "the process that reads for the user has no room left: try again later",
+        Why::Broken => "the file system fails to read",
+    }
+}
+
+impl Error {
+    /// The sort of failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Refused { why } => match why {
+                Why::NotFound => ErrorKind::NotFound,
+                Why::Denied => ErrorKind::Denied,
+                Why::NotAFolder | Why::NotAFile | Why::BadPath => ErrorKind::Invalid,
+                Why::Busy => ErrorKind::Exhausted,
+                Why::Broken => ErrorKind::Internal,
+            },
+            Error::Busy => ErrorKind::Exhausted,
+            Error::Lost | Error::Stopping => ErrorKind::Unavailable,
+            Error::Stalled => ErrorKind::Deadline,
+            Error::SessionEnded => ErrorKind::Unauthenticated,
+            Error::Start(source) => source.kind(),
+            Error::Socket(_) | Error::Panicked(_) => ErrorKind::Internal,
+        }
+    }
+
+    pub(crate) fn start(source: confine::Error) -> Self {
+        Error::Start(source)
+    }
+
+    pub(crate) fn socket(source: io::Error) -> Self {
+        Error::Socket(source)
+    }
+}
