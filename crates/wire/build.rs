@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=secret_messages.txt");
     let mut files = Vec::new();
     find(&root, &mut files)?;
     files.sort();
@@ -30,14 +31,56 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs::write(out.join("descriptors.binpb"), bare.encode_to_vec())?;
 
+    let secret = secret_messages()?;
+    fs::write(out.join("secret.rs"), debug_forms(&secret)?)?;
+
     tonic_prost_build::configure()
         // Only `rpc` opens connections: the generated clients take a channel that is open already.
         .build_transport(false)
         // A call without code of ours answers UNIMPLEMENTED.
         .generate_default_stubs(true)
         .btree_map(".")
+        .bytes(".scow.portal.DownloadResponse.chunk")
+        .bytes(".scow.portal.UploadRequest.chunk")
+        .bytes(".soke.v1.FollowOutputResponse.chunk")
+        .bytes(".soke.agent.v1.ReadFileResponse.chunk")
+        .bytes(".grpc.testing.Payload.body")
+        .skip_debug(secret.iter().map(|(name, _)| format!(".{name}")))
         .compile_fds(set)?;
     Ok(())
+}
+
+/// Reads the messages that carry a secret, as (protobuf name, Rust path).
+fn secret_messages() -> Result<Vec<(String, String)>, Box<dyn Error>> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("secret_messages.txt"))?;
+    let mut messages = Vec::new();
+    for line in text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
+        let (name, path) = line
+            .split_once(' ')
+            .ok_or_else(|| format!("two words expected: {line}"))?;
+        messages.push((name.to_owned(), path.to_owned()));
+    }
+    Ok(messages)
+}
+
+/// Writes a Debug form for each of them that shows no field.
+fn debug_forms(secret: &[(String, String)]) -> Result<String, Box<dyn Error>> {
+    use std::fmt::Write as _;
+    let mut code = String::new();
+    for (name, path) in secret {
+        writeln!(
+            code,
+            "impl std::fmt::Debug for {path} {{
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{
+                    f.write_str({name:?})
+                }}
+            }}"
+        )?;
+    }
+    Ok(code)
 }
 
 /// Collects the .proto files below `folder`.

@@ -85,3 +85,10 @@ pub mod grpc {
         tonic::include_proto!("grpc.testing");
     }
 }
+
+/// Debug forms of the messages in `secret_messages.txt`: their name and nothing else.
+mod secret {
+    use super::{compute, pb, scow, soke};
+
+    include!(concat!(env!("OUT_DIR"), "/secret.rs"));
+}
