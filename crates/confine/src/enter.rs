@@ -82,8 +82,8 @@ fn limit(plan: &Plan) -> Result<(), Error> {
     lower(Resource::RLIMIT_CORE, 0)?;
     lower(Resource::RLIMIT_NOFILE, limits.open_files)?;
     lower(Resource::RLIMIT_FSIZE, limits.file_bytes)?;
-    if let Some(bytes) = limits.address_bytes {
-        lower(Resource::RLIMIT_AS, bytes)?;
+    if let Some(bytes) = limits.data_bytes {
+        lower(Resource::RLIMIT_DATA, bytes)?;
     }
     Ok(())
 }

@@ -38,8 +38,8 @@ pub struct Limits {
     pub open_files: u64,
     /// Bytes of one file that is written.
     pub file_bytes: u64,
-    /// Bytes of address space of one process: the stand-in where no cgroup holds the memory.
-    pub address_bytes: Option<u64>,
+    /// Bytes of private memory of one process: the stand-in where no cgroup holds the memory.
+    pub data_bytes: Option<u64>,
 }
 
 impl Default for Limits {
@@ -48,7 +48,7 @@ impl Default for Limits {
             processes: 4096,
             open_files: 65_536,
             file_bytes: u64::MAX,
-            address_bytes: None,
+            data_bytes: None,
         }
     }
 }
