@@ -16,9 +16,10 @@ use model::ErrorKind;
 use tasks::Clock;
 use tonic::{body::Body, service::Routes};
 use tower::Service;
+use tracing::Instrument as _;
 
 use crate::{
-    CallLimits, Deadline,
+    CallLimits, Deadline, RequestId,
     body::{Incoming, Outgoing, expired},
     path,
 };
@@ -85,7 +86,21 @@ impl Service<Request<Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let id = RequestId::fresh();
+        request.extensions_mut().insert(id.clone());
+        let span = tracing::info_span!("call", request_id = id.as_str(), method = request.uri().path());
+        let answered = self.call_checked(request).instrument(span);
+        Box::pin(answered.map(move |response| {
+            let mut response = response?;
+            id.tell(response.headers_mut());
+            Ok(response)
+        }))
+    }
+}
+
+impl Calls {
+    fn call_checked(&self, request: Request<Body>) -> <Self as Service<Request<Body>>>::Future {
         let deadline = match self.check(&request) {
             Ok(deadline) => deadline,
             Err(refusal) => return Box::pin(std::future::ready(Ok(*refusal))),

@@ -6,7 +6,7 @@
 //! (`gateway`), and gRPC codes for error kinds (`wire`).
 //!
 //! Path of a request: TCP accept -> TLS within a deadline -> HTTP version by its first bytes -> header limits
-//! -> [`PeerInfo`] put into the extensions -> the service. In [`Calls`]: path grammar -> content type ->
+//! -> [`PeerInfo`] put into the extensions -> the service. In [`Calls`]: [`RequestId`] -> path grammar -> content type ->
 //! deadline -> message limit -> handler.
 //!
 //! Invariants: no error of a connection ends the accept loop; no peer that stays silent holds a place for
@@ -29,6 +29,7 @@ mod limits;
 mod listen;
 mod path;
 mod peer;
+mod request_id;
 mod seats;
 mod serve;
 mod stream;
@@ -44,6 +45,7 @@ pub use error::Error;
 pub use limits::{CallLimits, Limits};
 pub use listen::{Listener, Security};
 pub use peer::PeerInfo;
+pub use request_id::RequestId;
 pub use serve::{Serving, serve};
 pub use tls::{ClientCertificates, Identity, TlsSource, server_config};
 pub use trust::{Fingerprint, Trust};
