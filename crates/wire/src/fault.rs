@@ -3,8 +3,17 @@
 //! What it leaves to others: the judging. A dialect checks every field, adds each fault here, and answers once.
 
 use model::ErrorKind;
-use tonic::{Code, Status};
+use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::status::{code, cut};
+
+/// How many faults one status names. With [`LONGEST_PART`] it keeps the trailers within the 8 KiB that many
+/// clients take, although each text travels twice and a byte outside ASCII may take three.
+const MOST_FAULTS: usize = 8;
+
+/// The longest name of a field and the longest description of what is wrong, in bytes.
+const LONGEST_PART: usize = 80;
 
 /// Collects the faults of a request's fields and becomes one INVALID_ARGUMENT status.
 ///
@@ -26,8 +35,13 @@ impl FieldFaults {
     ///
     /// Neither text repeats the value of a secret field.
     pub fn add(&mut self, field: impl Into<String>, wrong: impl AsRef<str>, right: impl AsRef<str>) {
-        let text = format!("{}; give {}", wrong.as_ref(), right.as_ref());
-        self.faults.push((field.into(), text));
+        let text = format!(
+            "{}; give {}",
+            cut(wrong.as_ref().to_owned(), LONGEST_PART),
+            right.as_ref()
+        );
+        self.faults
+            .push((cut(field.into(), LONGEST_PART), cut(text, 2 * LONGEST_PART)));
     }
 
     /// Adds a fault where `good` does not hold.
@@ -55,26 +69,24 @@ impl FieldFaults {
         }
     }
 
-    /// Makes the status that names all faults.
+    /// Makes the status that names the faults: the first eight, and how many more there are.
     #[must_use]
     pub fn into_status(self) -> Status {
-        let parts: Vec<String> = self
-            .faults
-            .iter()
-            .map(|(field, text)| format!("{field}: {text}"))
-            .collect();
-        let message = parts.join(". ");
+        let more = self.faults.len().saturating_sub(MOST_FAULTS);
+        let mut message = String::new();
         let mut details = ErrorDetails::new();
-        for (field, text) in self.faults {
+        for (field, text) in self.faults.into_iter().take(MOST_FAULTS) {
+            if !message.is_empty() {
+                message.push_str(". ");
+            }
+            message.push_str(&format!("{field}: {text}"));
             details.add_bad_request_violation(field, text);
         }
-        Status::with_error_details(code_of_a_fault(), message, details)
+        if more > 0 {
+            message.push_str(&format!(". And {more} more"));
+        }
+        Status::with_error_details(code(ErrorKind::Invalid), message, details)
     }
-}
-
-/// The code of [`ErrorKind::Invalid`], so that the mapping stays in one place.
-const fn code_of_a_fault() -> Code {
-    crate::status::code(ErrorKind::Invalid)
 }
 
 #[cfg(test)]
@@ -111,5 +123,24 @@ mod tests {
             .collect();
         assert_eq!(fields, ["name", "cores"]);
         assert_eq!(bad.field_violations[1].description, "is 900; give at most 64");
+    }
+
+    #[test]
+    fn many_long_faults_still_fit_the_trailers_that_clients_take() {
+        let mut faults = FieldFaults::new();
+        for number in 0..1000 {
+            faults.add(
+                format!("list[{number}]"),
+                format!("is `{}`", "x".repeat(5000)),
+                "a short word",
+            );
+        }
+        let status = faults.into_status();
+        assert!(
+            status.message().ends_with(". And 992 more"),
+            "{}",
+            status.message()
+        );
+        assert!(status.message().len() + status.details().len() * 4 / 3 < 6000);
     }
 }

@@ -13,7 +13,7 @@ mod status;
 
 pub use fault::FieldFaults;
 pub use generated::{compute, google, grpc, hello, helloworld, pb, scow, soke};
-pub use status::{code, http_status, status};
+pub use status::{code, http_status, kind, status};
 
 /// The `FileDescriptorSet` of every file under `proto/` and of what they import, without comments.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

@@ -43,26 +43,37 @@ pub const fn http_status(kind: ErrorKind) -> StatusCode {
     }
 }
 
+/// Gives the kind of failure behind a gRPC code, for callers; `None` for OK and for codes that no kind has.
+#[must_use]
+pub fn kind(code: Code) -> Option<ErrorKind> {
+    ErrorKind::ALL.into_iter().find(|kind| self::code(*kind) == code)
+}
+
+/// The longest message of a status, in bytes. A status travels in trailers, of which many clients take
+/// 8 KiB in all, and each byte that is not ASCII becomes three on the way.
+const LONGEST_MESSAGE: usize = 1024;
+
 /// Makes the answer for a failed call.
 ///
-/// The message reaches the caller as it is, with one exception: an [`ErrorKind::Internal`] always reads
-/// "internal error", because whatever else is known about a fault of ours is for the log.
+/// The message reaches the caller as it is, cut after 1024 bytes, with one exception: an
+/// [`ErrorKind::Internal`] always reads "internal error", because whatever else is known about a fault of
+/// ours is for the log.
 #[must_use]
 pub fn status(kind: ErrorKind, message: impl Into<String>) -> Status {
-    match kind {
-        ErrorKind::Internal => Status::new(Code::Internal, "internal error"),
-        ErrorKind::Invalid
-        | ErrorKind::Unauthenticated
-        | ErrorKind::Denied
-        | ErrorKind::NotFound
-        | ErrorKind::Exists
-        | ErrorKind::Precondition
-        | ErrorKind::Conflict
-        | ErrorKind::Exhausted
-        | ErrorKind::Unavailable
-        | ErrorKind::Deadline
-        | ErrorKind::Unimplemented => Status::new(code(kind), message),
+    if kind == ErrorKind::Internal {
+        return Status::new(code(kind), "internal error");
     }
+    Status::new(code(kind), cut(message.into(), LONGEST_MESSAGE))
+}
+
+/// Cuts a text after at most `longest` bytes, between two characters.
+pub(crate) fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        let mark = "...";
+        text.truncate(text.floor_char_boundary(longest - mark.len()));
+        text.push_str(mark);
+    }
+    text
 }
 
 #[cfg(test)]

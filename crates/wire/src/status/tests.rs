@@ -6,7 +6,7 @@ use http::StatusCode;
 use model::ErrorKind;
 use tonic::Code;
 
-use super::{code, http_status, status};
+use super::{code, http_status, kind, status};
 
 #[test]
 fn every_kind_has_a_grpc_code_of_its_own_and_none_is_ok_or_unknown() {
@@ -85,4 +85,27 @@ fn a_message_reaches_the_caller_except_that_of_a_fault_of_ours() {
         };
         assert_eq!(status.message(), wanted);
     }
+}
+
+#[test]
+fn a_caller_finds_the_kind_behind_each_code_that_we_send() {
+    for wanted in ErrorKind::ALL {
+        assert_eq!(kind(code(wanted)), Some(wanted));
+    }
+    for none in [
+        Code::Ok,
+        Code::Cancelled,
+        Code::Unknown,
+        Code::OutOfRange,
+        Code::DataLoss,
+    ] {
+        assert_eq!(kind(none), None);
+    }
+}
+
+#[test]
+fn a_long_message_is_cut_between_two_characters() {
+    let status = status(ErrorKind::Invalid, "ä".repeat(2000));
+    assert_eq!(status.message().len(), 1023);
+    assert!(status.message().ends_with("ä..."));
 }
