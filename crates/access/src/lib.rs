@@ -1,1 +1,62 @@
-//! Placeholder.
+//! Who you are and what you may do: names, users, credentials, grants, sessions, permits, audit, and the root of
+//! the zone's trust.
+//!
+//! Request path: a door reads a [`Credential`] and gives it to [`Access::authenticate`], which answers an
+//! [`Actor`]; [`Access::permit`] answers a [`Permit`] for one action, with its [`Cover`]; the use case writes
+//! through [`Permit::write`], which looks at the right again and adds the audit row in the same transaction.
+//! What it leaves to others: protocols (the doors), what the actions do (the slices), where the rows lie
+//! (`store`).
+//!
+//! Invariants: only this room makes an actor or a permit, and only this room calls `store.write`; no error, log
+//! line or audit row holds a secret; a session that was ended is refused from the next call on; names are never
+//! given twice; every changed row that somebody asked for has its audit row in the same transaction.
+
+mod action;
+pub mod audit;
+mod authenticate;
+mod config;
+mod digest;
+mod ed25519;
+mod error;
+pub mod grants;
+mod house;
+mod migrations;
+mod names;
+mod password;
+mod permit;
+mod refresh;
+mod roles;
+mod root;
+mod seal;
+mod secret;
+mod sessions;
+mod sign_in;
+mod start;
+mod token;
+mod token_keys;
+mod tries;
+mod upkeep;
+mod users;
+mod who;
+mod yourself;
+
+use std::sync::Arc;
+
+pub use action::{ACTIONS, Action, session, user, zone};
+pub use config::{Config, Parts};
+pub use error::{Error, Fault, Faults};
+pub use migrations::MIGRATIONS;
+pub use permit::{Cover, Permit, Scope, SystemPermit, Write};
+pub use roles::{Reach, Role, Table, UnknownRole};
+pub use root::{ServerCertificate, ZoneRoot};
+pub use secret::Secret;
+pub use users::{NewUser, User, UserPage};
+pub use who::{Actor, Credential, Identity, Peer, Proof, SignedIn, UserActor};
+
+use house::House;
+
+/// A handle on this room; clones share it.
+#[derive(Clone)]
+pub struct Access {
+    house: Arc<House>,
+}

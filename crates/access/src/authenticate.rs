@@ -1,0 +1,121 @@
+//! From a credential to an actor, on every call; and the end of a session for what stays open.
+//!
+//! The session is looked up in the store each time, so its end counts from the next call on, on every server.
+//! What it leaves to others: what the actor may do (`permit`).
+
+use std::{sync::Arc, time::Duration};
+
+use model::{SessionId, Timestamp};
+use store::Tx;
+
+use crate::{
+    Access, Actor, Credential, Error, Peer, UserActor, ZoneRoot,
+    house::House,
+    sessions,
+    token::{Claims, Unproven, Use},
+    token_keys,
+};
+
+/// The action under which refused calls of unknown callers are counted.
+const ACTION: &str = "session.authenticate";
+/// How long an open stream goes without looking again, should a wake be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often in a row the look may fail before the stream ends.
+const FAILURES: u32 = 4;
+
+impl Access {
+    /// Tells who shows this credential.
+    ///
+    /// # Errors
+    /// `Unauthenticated` where it is not good, has ended, or its session has ended; `Invalid` where it is far
+    /// too long; the store's own. Refusals are counted by address and minute.
+    pub async fn authenticate(&self, credential: Credential, peer: &Peer) -> Result<Actor, Error> {
+        let Credential::Bearer(token) = credential;
+        let known = self.house.authenticate(token.expose()).await;
+        known.map(Actor::User).inspect_err(|error| {
+            if matches!(error, Error::BadToken | Error::SessionEnded | Error::Invalid(_)) {
+                self.house.anonymous.count(peer, ACTION, self.house.clock.now());
+            }
+        })
+    }
+
+    /// Refuses a call that shows no credential at all, and counts it.
+    #[must_use]
+    pub fn refuse(&self, peer: &Peer) -> Error {
+        self.house.anonymous.count(peer, ACTION, self.house.clock.now());
+        Error::BadToken
+    }
+
+    /// Resolves when the session has ended: by sign-out, by revocation, or by itself. Open streams wait for it
+    /// beside their work. It resolves too when the store cannot tell for a while.
+    pub async fn until_revoked(&self, session: SessionId) {
+        let house = &self.house;
+        let (mut watch, mut failures) = (house.store.watch(sessions::TOPIC), 0);
+        watch.changed().await;
+        loop {
+            let now = house.clock.now();
+            let wait = match house
+                .store
+                .read(move |tx| sessions::check_open(tx, session, now))
+                .await
+            {
+                Ok(ends_at) => {
+                    failures = 0;
+                    (ends_at - now).to_std().min(LOOK_AGAIN)
+                }
+                Err(Error::Store(_)) if failures < FAILURES => {
+                    failures += 1;
+                    Duration::from_secs(1)
+                }
+                Err(_) => return,
+            };
+            tokio::select! {
+                () = watch.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// The root of the zone: its id and its certificate authority.
+    #[must_use]
+    pub fn zone(&self) -> &ZoneRoot {
+        &self.house.root
+    }
+}
+
+impl House {
+    async fn authenticate(self: &Arc<Self>, token: &str) -> Result<UserActor, Error> {
+        let now = self.clock.now();
+        let claims = self.prove(token, Use::Access, now).await?;
+        let found = self
+            .store
+            .read(move |tx: &mut Tx<'_>| sessions::standing(tx, claims.session, now))
+            .await?;
+        // The claims are ours and signed; that they fit the row guards against a store put back from a backup.
+        if found.user.id == claims.uid {
+            Ok(found.user)
+        } else {
+            Err(Error::BadToken)
+        }
+    }
+
+    /// Proves a token. A key that is not known may be another server's new one, so the keys are read again.
+    pub(crate) async fn prove(&self, token: &str, token_use: Use, now: Timestamp) -> Result<Claims, Error> {
+        let token = Unproven::parse(token).ok_or(Error::BadToken)?;
+        let zone = self.root.zone_id();
+        let mut keys = self.ring.keys();
+        if keys.good(&token.fingerprint, now).is_none() {
+            let (seal, fingerprint) = (self.seal.clone(), token.fingerprint.clone());
+            let known = move |tx: &mut Tx<'_>| {
+                token_keys::is_known(tx, &fingerprint)?
+                    .then(|| token_keys::read(tx, &seal))
+                    .transpose()
+            };
+            let again = self.store.read(known).await?.ok_or(Error::BadToken)?;
+            self.ring.set(again);
+            keys = self.ring.keys();
+        }
+        let key = keys.good(&token.fingerprint, now).ok_or(Error::BadToken)?;
+        token.prove(key, zone, token_use, now).ok_or(Error::BadToken)
+    }
+}

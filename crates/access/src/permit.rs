@@ -1,0 +1,385 @@
+//! The permit: proof, as an argument, that an actor may do one kind of thing, and how far it reaches.
+//!
+//! A use case takes `Permit<Cancel>` and nothing else; only this room makes one, so a forgotten check does
+//! not compile. Writing goes through the permit, which puts the audit row into the same transaction and looks
+//! at the right once more inside it. What it leaves to others: what the action does.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use model::{Timestamp, UserId};
+use store::{Store, Tx};
+
+use crate::{
+    Access, Action, Actor, Error, Peer, Reach, Role,
+    audit::{self, Entry, Outcome},
+    grants,
+    house::House,
+    sessions,
+};
+
+/// How far a permit reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    /// Over everything in the zone.
+    Zone,
+    /// Over what belongs to this user.
+    Own(UserId),
+}
+
+/// Whose a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The zone's own.
+    Zone,
+    /// This user's.
+    User(UserId),
+}
+
+impl Cover {
+    /// Tells whether a row of this scope lies within.
+    #[must_use]
+    pub fn covers(&self, scope: &Scope) -> bool {
+        match (self, scope) {
+            (Cover::Zone, _) => true,
+            (Cover::Own(mine), Scope::User(theirs)) => mine == theirs,
+            (Cover::Own(_), Scope::Zone) => false,
+        }
+    }
+
+    /// Passes where a row of this scope lies within.
+    ///
+    /// # Errors
+    /// `NotFound` where it does not: who may not see a thing is told that it is not there.
+    pub fn find(&self, scope: &Scope, what: impl fmt::Display) -> Result<(), Error> {
+        if self.covers(scope) {
+            Ok(())
+        } else {
+            Err(Error::NotFound {
+                what: what.to_string(),
+            })
+        }
+    }
+}
+
+/// Says that an actor may do `A`, over its cover. Only [`Access::permit`] makes one.
+pub struct Permit<A> {
+    ticket: Arc<Ticket>,
+    action: PhantomData<fn() -> A>,
+}
+
+struct Ticket {
+    house: Arc<House>,
+    actor: Actor,
+    peer: Peer,
+    cover: Cover,
+}
+
+impl Access {
+    /// Asks whether `actor` may do `A` now.
+    ///
+    /// # Errors
+    /// `Denied`, with an audit row, where no role of the actor has the action; `Unauthenticated` where the
+    /// session ended meanwhile.
+    pub async fn permit<A: Action>(&self, actor: &Actor, peer: &Peer) -> Result<Permit<A>, Error> {
+        let (house, user) = (Arc::clone(&self.house), actor.user().clone());
+        let now = house.clock.now();
+        let judged = self
+            .house
+            .store
+            .read(move |tx| judge(tx, &house, &user, A::NAME, now))
+            .await;
+        let cover = match judged {
+            Ok(cover) => cover,
+            Err(refusal) => {
+                self.house
+                    .audit_refusal(actor, peer, A::NAME, "", &refusal)
+                    .await?;
+                return Err(refusal);
+            }
+        };
+        if !A::WRITES {
+            self.house.count_read(A::NAME);
+        }
+        let ticket = Ticket {
+            house: Arc::clone(&self.house),
+            actor: actor.clone(),
+            peer: peer.clone(),
+            cover,
+        };
+        Ok(Permit {
+            ticket: Arc::new(ticket),
+            action: PhantomData,
+        })
+    }
+}
+
+/// The cover that `user` has with an action, as the store says now.
+fn judge(
+    tx: &mut Tx<'_>,
+    house: &House,
+    user: &crate::UserActor,
+    action: &'static str,
+    now: Timestamp,
+) -> Result<Cover, Error> {
+    sessions::check_open(tx, user.session, now)?;
+    let roles: Vec<Role> = grants::of_user(tx, user.id)?;
+    match house.roles.widest(&roles, action) {
+        Some(Reach::Zone) => Ok(Cover::Zone),
+        Some(Reach::Own) => Ok(Cover::Own(user.id)),
+        None => Err(Error::Denied { action }),
+    }
+}
+
+impl<A: Action> Permit<A> {
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.ticket.actor
+    }
+
+    /// Where the call comes from.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.ticket.peer
+    }
+
+    /// How far the right reaches. Lists turn it into a condition.
+    #[must_use]
+    pub fn cover(&self) -> &Cover {
+        &self.ticket.cover
+    }
+
+    /// Tells whether a row of this scope lies within the right.
+    #[must_use]
+    pub fn covers(&self, scope: &Scope) -> bool {
+        self.ticket.cover.covers(scope)
+    }
+
+    /// Passes where a row of this scope lies within the right.
+    ///
+    /// # Errors
+    /// `NotFound`, naming `what`, where it does not.
+    pub fn find(&self, scope: &Scope, what: impl fmt::Display) -> Result<(), Error> {
+        self.ticket.cover.find(scope, what)
+    }
+
+    /// Writes under this permit: looks at the right again, does the work and adds its audit row, all in one
+    /// transaction. The work may run twice and must have no effect beside the transaction.
+    ///
+    /// # Errors
+    /// What the work returns, with nothing written; `Denied`, `Unauthenticated` or `Conflict` where the right
+    /// is gone, or is another one than the permit's; the store's own.
+    pub async fn write<T, E, F>(&self, store: &Store, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Write<'_, '_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + From<store::Error> + Send + 'static,
+    {
+        const { assert!(A::WRITES, "an action that only reads cannot write") };
+        let ticket = Arc::clone(&self.ticket);
+        let refused: Arc<Mutex<Option<Refused>>> = Arc::default();
+        let note = Arc::clone(&refused);
+        let written = store
+            .write(move |tx| {
+                let now = ticket.house.clock.now();
+                let mut write = Write {
+                    tx,
+                    ticket: &ticket,
+                    action: A::NAME,
+                    now,
+                    object: String::new(),
+                    refused: None,
+                };
+                let answer = write
+                    .judge_again()
+                    .map_err(E::from)
+                    .and_then(|()| work(&mut write));
+                // Rolled back work leaves no row, so what was refused is carried out of the closure.
+                *note.lock().unwrap_or_else(PoisonError::into_inner) = write.refused.take();
+                let answer = answer?;
+                let entry = Entry::of(&ticket.actor, &ticket.peer, A::NAME).about(&write.object);
+                audit::insert(write.tx, &entry, Outcome::Done, now)?;
+                Ok(answer)
+            })
+            .await;
+        let house = &self.ticket.house;
+        let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (&written, refused) {
+            (Err(_), Some(Refused { error, object })) => {
+                house
+                    .audit_refusal(&self.ticket.actor, &self.ticket.peer, A::NAME, &object, &error)
+                    .await?;
+            }
+            _ => house.unsealed.notify_one(),
+        }
+        written
+    }
+
+    /// Reads under this permit, from one snapshot.
+    ///
+    /// # Errors
+    /// What the work returns, and the store's own.
+    pub async fn read<T, E, F>(&self, store: &Store, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + From<store::Error> + Send + 'static,
+    {
+        store.read(work).await
+    }
+}
+
+struct Refused {
+    error: Error,
+    object: String,
+}
+
+/// A write transaction under a permit. It is the store's [`Tx`], and it knows who acts.
+pub struct Write<'a, 'tx> {
+    tx: &'a mut Tx<'tx>,
+    ticket: &'a Ticket,
+    action: &'static str,
+    now: Timestamp,
+    object: String,
+    refused: Option<Refused>,
+}
+
+impl Write<'_, '_> {
+    /// Says in the audit row what the action was done to. The last word counts; 256 characters are kept.
+    pub fn about(&mut self, object: impl fmt::Display) {
+        let visible = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        self.object = object.to_string().chars().take(256).map(visible).collect();
+    }
+
+    /// The instant of this write.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.ticket.actor
+    }
+
+    /// How far the right reaches.
+    #[must_use]
+    pub fn cover(&self) -> &Cover {
+        &self.ticket.cover
+    }
+
+    /// Tells whether a row of this scope lies within the right.
+    #[must_use]
+    pub fn covers(&self, scope: &Scope) -> bool {
+        self.ticket.cover.covers(scope)
+    }
+
+    /// Passes where a row of this scope lies within the right; leaves an audit row where it does not.
+    ///
+    /// # Errors
+    /// `NotFound`, naming `what`.
+    pub fn find(&mut self, scope: &Scope, what: impl fmt::Display) -> Result<(), Error> {
+        let what = what.to_string();
+        self.ticket.cover.find(scope, &what).inspect_err(|_error| {
+            self.refuse_about(Error::NotFound { what: what.clone() }, &what);
+        })
+    }
+
+    /// Refuses the action for a reason that only the transaction shows; the refusal is audited.
+    #[must_use]
+    pub fn deny(&mut self) -> Error {
+        let (action, object) = (self.action, self.object.clone());
+        self.refuse_about(Error::Denied { action }, &object);
+        Error::Denied { action }
+    }
+
+    fn refuse_about(&mut self, error: Error, object: &str) {
+        self.refused = Some(Refused {
+            error,
+            object: object.to_owned(),
+        });
+    }
+
+    fn judge_again(&mut self) -> Result<(), Error> {
+        let (ticket, action) = (self.ticket, self.action);
+        match judge(self.tx, &ticket.house, ticket.actor.user(), action, self.now) {
+            Ok(cover) if cover == ticket.cover => Ok(()),
+            Ok(_other) => Err(Error::RightsChanged { action }),
+            Err(Error::Denied { .. }) => Err(self.deny()),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl<'tx> Deref for Write<'_, 'tx> {
+    type Target = Tx<'tx>;
+
+    fn deref(&self) -> &Tx<'tx> {
+        self.tx
+    }
+}
+
+impl<'tx> DerefMut for Write<'_, 'tx> {
+    fn deref_mut(&mut self) -> &mut Tx<'tx> {
+        self.tx
+    }
+}
+
+/// The right of a named part of the house to do its own work, for nobody. It leaves no audit row: what a
+/// reconciler does follows from what somebody was permitted to ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemPermit {
+    name: &'static str,
+}
+
+impl SystemPermit {
+    /// The right of the part with this name, such as "jobs.reconcile".
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name }
+    }
+
+    /// The part's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Writes in one transaction. The work may run twice and must have no effect beside the transaction.
+    ///
+    /// # Errors
+    /// What the work returns, and the store's own.
+    pub async fn write<T, E, F>(&self, store: &Store, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        store.write(work).await
+    }
+
+    /// Reads from one snapshot.
+    ///
+    /// # Errors
+    /// What the work returns, and the store's own.
+    pub async fn read<T, E, F>(&self, store: &Store, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        store.read(work).await
+    }
+}

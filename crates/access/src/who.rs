@@ -1,0 +1,134 @@
+//! Who calls: the credential a door read, the peer it came from, and the actor it turns out to be.
+//!
+//! What it leaves to others: reading credentials from a protocol (the doors) and judging them (`sign_in`,
+//! `authenticate`).
+
+use std::net::IpAddr;
+
+use model::{Name, SessionId, Timestamp, UserId};
+
+use crate::Secret;
+
+/// What a caller shows with a call. Doors only read it; no door compares a secret itself.
+pub enum Credential {
+    /// The text behind `authorization: Bearer`.
+    Bearer(Secret),
+}
+
+/// What a person or program shows once, to open a session.
+pub enum Proof {
+    /// A name and its password.
+    Password {
+        /// Who wants to sign in.
+        user_name: String,
+        /// The password, 12 to 1024 bytes.
+        password: Secret,
+    },
+    /// A signature over a challenge.
+    Key {
+        /// Who wants to sign in.
+        user_name: String,
+        /// The bytes that `challenge` gave, unchanged.
+        challenge: Vec<u8>,
+        /// The Ed25519 signature over them, 64 bytes.
+        signature: Vec<u8>,
+        /// The raw public key, 32 bytes.
+        public_key: Vec<u8>,
+    },
+    /// A one-time sign-in code.
+    LinkCode(Secret),
+}
+
+/// Where a call comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// The address of the other side; none where the call never touched a network.
+    pub address: Option<IpAddr>,
+    /// The door it came through: "native", "scow" and so on.
+    pub door: &'static str,
+    /// The id under which logs and audit speak of this call; empty where the door gives none.
+    pub request_id: String,
+}
+
+impl Peer {
+    /// A peer at `address` that came through `door`, with no request id.
+    #[must_use]
+    pub const fn new(address: Option<IpAddr>, door: &'static str) -> Self {
+        Self {
+            address,
+            door,
+            request_id: String::new(),
+        }
+    }
+
+    /// The same peer under this request id; what is longer than 64 bytes is cut off.
+    #[must_use]
+    pub fn with_request_id(mut self, id: &str) -> Self {
+        self.request_id = id.chars().take(64).collect();
+        self
+    }
+
+    pub(crate) fn address_text(&self) -> String {
+        self.address
+            .map(|address| address.to_canonical().to_string())
+            .unwrap_or_default()
+    }
+}
+
+/// Whoever makes a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A signed-in user.
+    User(UserActor),
+}
+
+/// A signed-in user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserActor {
+    /// The user.
+    pub id: UserId,
+    /// The user's name, never given to anybody else.
+    pub name: Name,
+    /// The user's number in the zone, from 1.
+    pub number: u32,
+    /// The session under which the call is made.
+    pub session: SessionId,
+    /// The Unix account that does this user's work where the agent is root; none: one of the zone's own.
+    pub unix_name: Option<String>,
+}
+
+impl Actor {
+    /// The user behind the call.
+    #[must_use]
+    pub const fn user(&self) -> &UserActor {
+        let Actor::User(user) = self;
+        user
+    }
+}
+
+/// Who a session is, as told to its holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's name.
+    pub user_name: Name,
+    /// The session.
+    pub session_id: SessionId,
+    /// The roles over the whole zone, in alphabetical order.
+    pub roles: Vec<String>,
+}
+
+/// A session that was opened or carried on.
+pub struct SignedIn {
+    /// Who signed in.
+    pub identity: Identity,
+    /// Shown with every call until `access_expires_at`.
+    pub access_token: Secret,
+    /// The end of the access token.
+    pub access_expires_at: Timestamp,
+    /// Good once, for `refresh` only.
+    pub refresh_token: Secret,
+    /// The end of the refresh token.
+    pub refresh_expires_at: Timestamp,
+}
