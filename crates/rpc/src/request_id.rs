@@ -68,7 +68,10 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for path in ["/a.B/C", "/a.B/C", "/no-method", "/a.B/C/"] {
             let id = id_of(path).await;
-            assert!(id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit()), "{id}");
+            assert!(
+                id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit()),
+                "{id}"
+            );
             assert!(seen.insert(id));
         }
     }

@@ -338,3 +338,19 @@ fn waits() {
     assert!(found[1].starts_with("crates/jobs/src/queue/tests.rs:4: a bare sleep in a test; cure: "));
     Ok(())
 }
+
+#[test]
+fn a_document_that_shows_a_command_that_is_not_there_fails() -> Result<()> {
+    let tree = Fixture::new()?;
+    tree.write("Makefile", "run: build\n\t@true\n")?;
+    let text = "# Use\n\n```sh\nmake run    # starts\nmake fly\nA=b cargo xtask check\ncargo xtask fly\nsoke up\nfly\n# text\n```\n\n```\nfly\n```\n";
+    tree.write("docs/use.md", text)?;
+    let line = |number: usize, command: &str| {
+        format!("docs/use.md:{number}: the command `{command}` is not there; cure: show a command that works")
+    };
+    assert_eq!(
+        tree.breaches()?,
+        [line(5, "make fly"), line(7, "cargo xtask fly"), line(9, "fly")]
+    );
+    Ok(())
+}

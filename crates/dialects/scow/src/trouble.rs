@@ -16,7 +16,10 @@ use crate::text::json_string;
 pub(crate) fn unknown_cluster(ours: &[&str]) -> Status {
     let ids: Vec<String> = ours.iter().map(|id| json_string(id)).collect();
     let trailers = [("currentactivatedclusterids", format!("[{}]", ids.join(",")))];
-    let message = format!("the cluster is not one of this zone; its clusters are: {}", ours.join(", "));
+    let message = format!(
+        "the cluster is not one of this zone; its clusters are: {}",
+        ours.join(", ")
+    );
     marked("NOT_EXIST_IN_ACTIVATED_CLUSTERS", message, &trailers)
 }
 
