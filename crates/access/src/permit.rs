@@ -77,6 +77,7 @@ struct Ticket {
     actor: Actor,
     peer: Peer,
     cover: Cover,
+    owner: bool,
 }
 
 impl Access {
@@ -93,8 +94,8 @@ impl Access {
             .store
             .read(move |tx| judge(tx, &house, &user, A::NAME, now))
             .await;
-        let cover = match judged {
-            Ok(cover) => cover,
+        let (cover, owner) = match judged {
+            Ok(right) => right,
             Err(refusal) => {
                 self.house
                     .audit_refusal(actor, peer, A::NAME, "", &refusal)
@@ -110,6 +111,7 @@ impl Access {
             actor: actor.clone(),
             peer: peer.clone(),
             cover,
+            owner,
         };
         Ok(Permit {
             ticket: Arc::new(ticket),
@@ -118,21 +120,22 @@ impl Access {
     }
 }
 
-/// The cover that `user` has with an action, as the store says now.
+/// The cover that `user` has with an action, and whether the user is an owner, as the store says now.
 fn judge(
     tx: &mut Tx<'_>,
     house: &House,
     user: &crate::UserActor,
     action: &'static str,
     now: Timestamp,
-) -> Result<Cover, Error> {
+) -> Result<(Cover, bool), Error> {
     sessions::check_open(tx, user.session, now)?;
     let roles: Vec<Role> = grants::of_user(tx, user.id)?;
-    match house.roles.widest(&roles, action) {
-        Some(Reach::Zone) => Ok(Cover::Zone),
-        Some(Reach::Own) => Ok(Cover::Own(user.id)),
-        None => Err(Error::Denied { action }),
-    }
+    let cover = match house.roles.widest(&roles, action) {
+        Some(Reach::Zone) => Cover::Zone,
+        Some(Reach::Own) => Cover::Own(user.id),
+        None => return Err(Error::Denied { action }),
+    };
+    Ok((cover, roles.contains(&Role::Owner)))
 }
 
 impl<A: Action> Permit<A> {
@@ -152,6 +155,12 @@ impl<A: Action> Permit<A> {
     #[must_use]
     pub fn cover(&self) -> &Cover {
         &self.ticket.cover
+    }
+
+    /// Tells whether the actor is an owner of the zone: on a machine without walls only they may run work.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.ticket.owner
     }
 
     /// Tells whether a row of this scope lies within the right.
@@ -315,7 +324,7 @@ impl Write<'_, '_> {
     fn judge_again(&mut self) -> Result<(), Error> {
         let (ticket, action) = (self.ticket, self.action);
         match judge(self.tx, &ticket.house, ticket.actor.user(), action, self.now) {
-            Ok(cover) if cover == ticket.cover => Ok(()),
+            Ok(right) if right == (ticket.cover, ticket.owner) => Ok(()),
             Ok(_other) => Err(Error::RightsChanged { action }),
             Err(Error::Denied { .. }) => Err(self.deny()),
             Err(other) => Err(other),

@@ -4,24 +4,35 @@
 //! the system's own rules decide what the user may see. What it leaves to others: who may ask (`access`), as
 //! whom a process runs and what it sees (`confine`), and how names and bytes are spoken of (the dialects).
 //!
-//! Request path: [`OnNode`] -> one process per user ([`LocalNode`]), asked
+//! Request path: door -> [`Handle`] with a permit -> [`OnNode`] -> one process per user ([`LocalNode`]), asked
 //! over a socket -> [`agent`] -> the file system.
 //!
 //! Invariants: no path is opened outside a user's process; only regular files are read and only folders
 //! listed, so that nothing read can hang or act; nothing is held whole in memory; a stream ends with its
 //! session, its reader, and the zone; a slow reader holds up nobody else.
 
+mod action;
 mod connection;
 mod entry;
 mod error;
 mod frame;
+mod home;
+mod list;
 mod node;
 mod path;
+mod read;
+mod session;
 
 pub mod agent;
 
-use futures::stream::BoxStream;
+use std::sync::Arc;
 
+use access::{Access, Action, Permit};
+use confine::Account;
+use futures::stream::BoxStream;
+use tasks::Tasks;
+
+pub use action::{ACTIONS, Home, List, Read};
 pub use entry::{Entry, EntryKind};
 pub use error::Error;
 pub use frame::Why;
@@ -30,3 +41,43 @@ pub use path::{BadPath, FilePath};
 
 /// Items as they arrive; an error is the last item.
 pub type Stream<T> = BoxStream<'static, Result<T, Error>>;
+
+/// What the slice is built from.
+pub struct Parts {
+    /// Says who a user is, and when a session ends.
+    pub access: Access,
+    /// Owns the streams.
+    pub tasks: Tasks,
+    /// Does the work.
+    pub node: Arc<dyn OnNode>,
+}
+
+/// The use cases. Clones share everything.
+#[derive(Clone)]
+pub struct Handle {
+    access: Access,
+    tasks: Tasks,
+    node: Arc<dyn OnNode>,
+}
+
+/// Puts the slice together; nothing runs yet.
+#[must_use]
+pub fn start(parts: Parts) -> Handle {
+    let Parts { access, tasks, node } = parts;
+    Handle {
+        access,
+        tasks: tasks.child(),
+        node,
+    }
+}
+
+/// As whom the work of a permit's actor is done.
+fn account<A: Action>(permit: &Permit<A>) -> Account {
+    let user = permit.actor().user();
+    Account {
+        name: user.name.to_string(),
+        number: user.number,
+        unix_name: user.unix_name.clone(),
+        owner: permit.is_owner(),
+    }
+}
