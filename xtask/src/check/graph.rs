@@ -124,7 +124,11 @@ fn edges(tree: &Tree, metadata: &Metadata, package: &Package) -> Vec<Breach> {
             .workspace_packages()
             .iter()
             .any(|member| member.name == on && dependency.path.is_some());
-        if ours && let Verdict::Refused(cure) = layers::judge(name, on) {
+        let in_tests = dependency.kind == DependencyKind::Development;
+        if ours
+            && !(in_tests && on == layers::TESTBED)
+            && let Verdict::Refused(cure) = layers::judge(name, on)
+        {
             breaches.push(Breach::new(
                 &manifest,
                 line_of(on),
@@ -132,8 +136,7 @@ fn edges(tree: &Tree, metadata: &Metadata, package: &Package) -> Vec<Breach> {
                 cure,
             ));
         }
-        if on == "anyhow" && dependency.kind != DependencyKind::Development && !exempt::TOOLS.contains(&name)
-        {
+        if on == "anyhow" && !in_tests && !exempt::TOOLS.contains(&name) {
             let cure = "give the crate one `Error` with thiserror: a library's errors have kinds";
             breaches.push(Breach::new(
                 &manifest,

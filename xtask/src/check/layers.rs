@@ -31,7 +31,10 @@ const SLICES: &[&str] = &[
 const DIALECTS: &[&str] = &["native", "agent", "scow", "grid", "buckyos", "litekube"];
 const BESIDE: &[&str] = &["gateway", "runtime"];
 const PROCESS: &[&str] = &["soke", "cli"];
-const TOOLS: &[&str] = &["tests", "testbed", "bench"];
+const TOOLS: &[&str] = &["tests", "bench"];
+
+/// The crate that the tests of every other may use.
+pub(crate) const TESTBED: &str = "testbed";
 
 type Lists = &'static [&'static [&'static str]];
 
@@ -57,10 +60,18 @@ const TABLE: &[(&[&str], Lists)] = &[
     (
         TOOLS,
         &[
-            MODEL, GROUND, WIRE, ACCESS, SLICES, DIALECTS, BESIDE, PROCESS, TOOLS,
+            MODEL,
+            GROUND,
+            WIRE,
+            ACCESS,
+            SLICES,
+            DIALECTS,
+            BESIDE,
+            PROCESS,
+            &[TESTBED],
         ],
     ),
-    (&["xtask"], &[]),
+    (&[TESTBED, "xtask"], &[]),
 ];
 
 /// What the table says about one crate leaning on another.

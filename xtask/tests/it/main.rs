@@ -66,14 +66,14 @@ fn a_slice_that_imports_a_slice_fails() -> Result<()> {
 #[test]
 fn a_room_that_leans_up_or_uses_the_wire_fails() -> Result<()> {
     let tree = Fixture::new()?;
-    tree.depend("wire = { path = \"crates/wire\" }")?;
-    tree.write("crates/wire/Cargo.toml", &member("wire", ""))?;
-    tree.write("crates/wire/src/lib.rs", "//! Messages.\n")?;
+    for name in ["wire", "testbed"] {
+        tree.depend(&format!("{name} = {{ path = \"crates/{name}\" }}"))?;
+        tree.write(&format!("crates/{name}/Cargo.toml"), &member(name, ""))?;
+        tree.write(&format!("crates/{name}/src/lib.rs"), "//! A room.\n")?;
+    }
     tree.append("crates/jobs/Cargo.toml", "wire.workspace = true\n")?;
-    tree.append(
-        "crates/tasks/Cargo.toml",
-        "\n[dev-dependencies]\njobs.workspace = true\n",
-    )?;
+    let in_tests = "\n[dev-dependencies]\njobs.workspace = true\ntestbed.workspace = true\n";
+    tree.append("crates/tasks/Cargo.toml", in_tests)?;
     let found = tree.breaches()?;
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(
