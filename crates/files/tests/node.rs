@@ -9,6 +9,7 @@ use confine::{Abilities, Account, Confine};
 use files::{Config, Error, FilePath, LocalNode, OnNode as _, Why};
 use futures::{StreamExt as _, TryStreamExt as _};
 use tasks::{Clock, Tasks};
+use testbed::eventually;
 
 /// The user's process: this test binary, asked by name for the one test that becomes it.
 const ARGUMENTS: [&str; 3] = ["becomes_the_process_of_a_user", "--exact", "--nocapture"];
@@ -69,15 +70,6 @@ async fn read(node: &LocalNode, account: &Account, text: &str) -> Result<Vec<u8>
     Ok(chunks.concat())
 }
 
-async fn eventually(within: Duration, mut holds: impl FnMut() -> bool) -> bool {
-    let waited = tokio::time::timeout(within, async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    waited.await.is_ok()
-}
-
 /// The processes of this node, known by its data folder in their plan.
 fn pids(data: &Path) -> Vec<i32> {
     let data = data.to_string_lossy().into_owned();
@@ -113,7 +105,7 @@ async fn each_user_has_one_process_whose_home_is_the_users() {
     let missing = read(&node, &ada, "none").await;
     assert!(matches!(missing, Err(Error::Refused { why: Why::NotFound })));
     assert_eq!(tasks.stop(LONG).await.late, Vec::<String>::new());
-    assert!(eventually(LONG, || pids(data.path()).is_empty()).await);
+    assert!(eventually(LONG, async || pids(data.path()).is_empty()).await);
 }
 
 #[tokio::test]
@@ -136,7 +128,7 @@ async fn a_killed_process_is_replaced_and_its_streams_end_with_an_error() {
         read(&node, &ada, "large").await.expect("read again").len(),
         4 << 20
     );
-    assert!(eventually(LONG, || node.processes() == 1).await);
+    assert!(eventually(LONG, async || node.processes() == 1).await);
     assert_ne!(pids(data.path()), before);
 }
 
@@ -147,10 +139,11 @@ async fn an_idle_process_ends_and_a_busy_one_stays() {
     let node = node(data.path(), config(8, Duration::from_millis(100), LONG), &tasks);
     let ada = account("ada", 1);
     let home = node.home(&ada).await.expect("a home");
-    assert!(eventually(LONG, || node.processes() == 0).await);
+    assert!(eventually(LONG, async || node.processes() == 0).await);
     std::fs::write(Path::new(&home).join("large"), vec![1; 4 << 20]).expect("written");
     let mut stream = node.read(&ada, &path("large"), 0);
     let first = stream.next().await.expect("a chunk").expect("read");
+    // may sleep: four times the idle time must pass while the process is busy, and nothing must happen
     tokio::time::sleep(Duration::from_millis(400)).await;
     let rest: Vec<_> = stream.try_collect().await.expect("the same process goes on");
     assert_eq!(first.len() + rest.concat().len(), 4 << 20);
