@@ -1,1 +1,63 @@
-//! Placeholder.
+//! Soke's own protocol: `soke.v1`.
+//!
+//! What it is for: what no other protocol of the zone has - signing in, users, jobs with their full record, the
+//! zone's state. What it leaves to others: every rule. A call is decoded, its caller is asked of `access`, the
+//! use case is called, the answer is encoded.
+//!
+//! Request path: `rpc` -> service here -> bearer -> `Access::authenticate` -> `Access::permit` -> fields -> use case.
+//! The right is judged before the fields, so that a caller who may not make a call learns nothing of it.
+//!
+//! Invariants: no secret is compared, logged or kept here; what a caller reads of a failure is a code, a
+//! sentence and, where fields are at fault, all of them at once.
+
+mod caller;
+mod fault;
+mod page;
+mod session;
+mod stamp;
+mod user;
+mod zone;
+
+use access::Access;
+use tonic::service::{Routes, RoutesBuilder};
+use wire::soke::v1::{
+    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
+    zone_service_server::ZoneServiceServer,
+};
+
+pub use zone::{Check, Health, Zone};
+
+use caller::Callers;
+use session::Sessions;
+use user::Users;
+use zone::ZoneState;
+
+/// What the protocol is served from.
+#[derive(Clone)]
+pub struct Parts {
+    /// Who callers are and what they may do.
+    pub access: Access,
+    /// What is known about the zone beside what the slices tell.
+    pub zone: Zone,
+}
+
+/// Adds the services of this protocol to those of a listener.
+pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
+    let Parts { access, zone } = parts;
+    let callers = Callers::new(access);
+    routes.add_service(SessionServiceServer::new(Sessions {
+        callers: callers.clone(),
+    }));
+    routes.add_service(UserServiceServer::new(Users {
+        callers: callers.clone(),
+    }));
+    routes.add_service(ZoneServiceServer::new(ZoneState { callers, zone }));
+}
+
+/// The services of this protocol alone.
+#[must_use]
+pub fn routes(parts: Parts) -> Routes {
+    let mut builder = Routes::builder();
+    add_to(&mut builder, parts);
+    builder.routes()
+}

@@ -1,0 +1,97 @@
+//! `soke.v1.ZoneService`: how the zone is.
+//!
+//! What it leaves to others: what is checked, and how (crate `soke` gives the checks as a value).
+
+use std::sync::{Arc, OnceLock};
+
+use access::zone;
+use model::Timestamp;
+use tonic::{Request, Response, Status};
+use wire::soke::v1::{self, zone_service_server::ZoneService};
+
+use crate::{caller::Callers, stamp::stamp};
+
+/// How one part of the zone is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It works in full.
+    Ok,
+    /// It works in a smaller form.
+    Reduced,
+    /// It does not work.
+    Bad,
+}
+
+/// One part of the zone that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at, in one word.
+    pub name: String,
+    /// How it is.
+    pub health: Health,
+    /// What is missing and how to get it; what there is where nothing is missing.
+    pub text: String,
+}
+
+/// What is known about the zone beside what the slices tell.
+#[derive(Clone)]
+pub struct Zone {
+    /// The host name under which the zone answers.
+    pub host: String,
+    /// The version of this program.
+    pub version: String,
+    /// When the zone started this time.
+    pub started_at: Timestamp,
+    /// The name of the store's engine.
+    pub store_engine: &'static str,
+    /// What is bound, as `name address`; set once everything is bound.
+    pub listeners: Arc<OnceLock<Vec<String>>>,
+    /// Looks at the parts of the zone now.
+    pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+}
+
+/// Serves the zone's call.
+#[derive(Clone)]
+pub(crate) struct ZoneState {
+    pub(crate) callers: Callers,
+    pub(crate) zone: Zone,
+}
+
+#[tonic::async_trait]
+impl ZoneService for ZoneState {
+    async fn get_status(
+        &self,
+        request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let (metadata, extensions, v1::GetStatusRequest {}) = request.into_parts();
+        self.callers
+            .permit::<zone::Status>(&metadata, &extensions)
+            .await?;
+        let (root, zone) = (self.callers.access().zone(), &self.zone);
+        Ok(Response::new(v1::GetStatusResponse {
+            zone_id: root.zone_id().to_owned(),
+            zone_host: zone.host.clone(),
+            version: zone.version.clone(),
+            started_at: Some(stamp(zone.started_at)),
+            ca_fingerprint: root.ca_fingerprint().to_owned(),
+            listeners: zone.listeners.get().cloned().unwrap_or_default(),
+            checks: (zone.checks)().into_iter().map(encode).collect(),
+            jobs_pending: 0,
+            jobs_running: 0,
+            store_engine: zone.store_engine.to_owned(),
+        }))
+    }
+}
+
+fn encode(check: Check) -> v1::Check {
+    let health = match check.health {
+        Health::Ok => v1::Health::Ok,
+        Health::Reduced => v1::Health::Reduced,
+        Health::Bad => v1::Health::Bad,
+    };
+    v1::Check {
+        name: check.name,
+        health: health.into(),
+        text: check.text,
+    }
+}
