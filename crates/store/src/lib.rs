@@ -24,6 +24,7 @@ mod feed;
 mod migrate;
 mod placeholders;
 mod postgres;
+mod queue;
 mod sqlite;
 mod tx;
 mod value;
@@ -31,6 +32,7 @@ mod value;
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tasks::Tasks;
+use tokio::sync::mpsc;
 
 pub use error::{Error, Fault};
 pub use feed::{Change, Watch};
@@ -40,6 +42,7 @@ pub use value::{FromValue, Row, Value};
 
 use call::{Call, call};
 use feed::Feed;
+use queue::Job;
 
 /// How many changes are kept for [`Watch::since`]; older ones are trimmed away from time to time.
 const CHANGES_KEPT: i64 = 65_536;
@@ -101,7 +104,16 @@ struct Inner {
 
 enum Queues {
     Sqlite(sqlite::Queues),
-    Postgres(postgres::Queue),
+    Postgres(mpsc::Sender<Job>),
+}
+
+impl Inner {
+    async fn send(&self, job: Job) -> Result<(), Error> {
+        match &self.queues {
+            Queues::Sqlite(queues) => queues.send(job).await,
+            Queues::Postgres(jobs) => queue::send(jobs, job).await,
+        }
+    }
 }
 
 impl fmt::Debug for Store {
@@ -169,11 +181,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (call, answer) = call(work);
-        let queued = match &self.inner.queues {
-            Queues::Sqlite(queues) => queues.write(call).await,
-            Queues::Postgres(queue) => queue.write(call).await,
-        };
-        queued?;
+        self.inner.send(Job::Write(call)).await?;
         answer.await.unwrap_or_else(|_closed| Err(Error::Closed.into()))
     }
 
@@ -189,11 +197,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (call, answer) = call(work);
-        let queued = match &self.inner.queues {
-            Queues::Sqlite(queues) => queues.read(call).await,
-            Queues::Postgres(queue) => queue.read(call).await,
-        };
-        queued?;
+        self.inner.send(Job::Read(call)).await?;
         answer.await.unwrap_or_else(|_closed| Err(Error::Closed.into()))
     }
 
@@ -216,10 +220,8 @@ impl Store {
     /// refused. Returns when the threads have ended and the file is free, or after ten seconds.
     pub async fn close(self) {
         self.inner.tasks.token().cancel();
-        match &self.inner.queues {
-            Queues::Sqlite(queues) => queues.close().await,
-            Queues::Postgres(queue) => queue.close().await,
-        }
+        // Queues that have ended already need no word.
+        drop(self.inner.send(Job::Stop).await);
         let stopped = self.inner.tasks.stop(CLOSE_WITHIN).await;
         if !stopped.late.is_empty() {
             tracing::warn!(late = ?stopped.late, "the store's threads do not end");

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use model::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::{Error, Fault, Row, Value};
 
 /// One step of a room's schema. A step that was released is never edited: add a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,37 @@ pub(crate) const RECORD: &str =
 /// The checksum of a migration: SHA-256 of its text in hex.
 pub(crate) fn checksum(migration: &Migration) -> String {
     hex::encode(Sha256::digest(migration.sql.as_bytes()))
+}
+
+/// Reads the answer to [`READ`].
+pub(crate) fn applied(rows: &[Row]) -> Result<Vec<Applied>, Error> {
+    let applied = rows.iter().map(|row| {
+        Ok(Applied {
+            room: row.get(0)?,
+            number: row.get(1)?,
+            checksum: row.get(2)?,
+        })
+    });
+    applied.collect()
+}
+
+/// The parameters of [`RECORD`].
+pub(crate) fn record(migration: &Migration, now: Timestamp) -> [Value; 4] {
+    [
+        Value::from(migration.room),
+        Value::from(migration.number),
+        Value::from(checksum(migration)),
+        Value::from(now),
+    ]
+}
+
+/// Says that the statements of a migration fail.
+pub(crate) fn failed(migration: &Migration, source: Fault) -> Error {
+    Error::ApplyMigration {
+        room: migration.room.to_owned(),
+        number: i64::from(migration.number),
+        source,
+    }
 }
 
 /// Picks the migrations to apply, in the order of the list.

@@ -1,45 +1,70 @@
-//! PostgreSQL: several connections, one closure at a time on each.
+//! PostgreSQL: several connections, one closure at a time on each, and one connection that listens.
 //!
 //! What it leaves to others: what the closures do.
-use std::sync::Arc;
 
-use tasks::Tasks;
+mod listener;
+mod session;
+mod setup;
+mod worker;
 
-use crate::{Call, Error, Migration, Row, Value, feed::Feed};
+use std::{
+    str::FromStr as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-#[derive(Debug)]
-pub(crate) struct Session;
+use postgres::Config;
+use tasks::{Policy, Tasks};
+use tokio::sync::mpsc;
 
-impl Session {
-    pub(crate) fn execute(&mut self, _sql: &str, _params: &[Value]) -> Result<u64, Error> {
-        Err(Error::Closed)
-    }
-    pub(crate) fn rows(&mut self, _sql: &str, _params: &[Value]) -> Result<Vec<Row>, Error> {
-        Err(Error::Closed)
-    }
-    pub(crate) fn change(&mut self, _first: bool, _params: &[Value]) -> Result<i64, Error> {
-        Err(Error::Closed)
-    }
-}
+use crate::{Error, Migration, QUEUE, feed::Feed, queue::Job};
 
-pub(crate) struct Queue;
+pub(crate) use session::Session;
 
-impl Queue {
-    pub(crate) async fn write(&self, _call: Box<dyn Call>) -> Result<(), Error> {
-        Err(Error::Closed)
-    }
-    pub(crate) async fn read(&self, _call: Box<dyn Call>) -> Result<(), Error> {
-        Err(Error::Closed)
-    }
-    pub(crate) async fn close(&self) {}
-}
+/// The channel on which servers tell each other that changes were committed.
+const CHANNEL: &str = "soke_changes";
 
+/// Connects, migrates and starts the threads.
 pub(crate) fn open(
-    _url: &str,
-    _connections: usize,
-    _migrations: &[Migration],
-    _tasks: &Tasks,
-    _feed: &Arc<Feed>,
-) -> Result<Queue, Error> {
-    Err(Error::BadAddress)
+    url: &str,
+    connections: usize,
+    migrations: &[Migration],
+    tasks: &Tasks,
+    feed: &Arc<Feed>,
+) -> Result<mpsc::Sender<Job>, Error> {
+    let config = configure(url)?;
+    let mut session = Session::connect(&config)?;
+    setup::check(&mut session)?;
+    setup::migrate(&mut session, migrations)?;
+    let newest = setup::newest_revision(&mut session)?;
+    let listener = listener::Listener::new(config.clone(), Arc::clone(feed), tasks.token(), newest);
+    start(tasks, "store.listener", move || listener.run())?;
+    let (send, receive) = mpsc::channel(QUEUE);
+    let queue = Arc::new(Mutex::new(receive));
+    let turn = Arc::new(Mutex::new(()));
+    let mut first = Some(session);
+    for number in 1..=connections.max(1) {
+        let worker = worker::Worker::new(config.clone(), first.take(), Arc::clone(&turn));
+        let queue = Arc::clone(&queue);
+        start(tasks, &format!("store.worker{number}"), move || {
+            worker.run(&queue)
+        })?;
+    }
+    Ok(send)
+}
+
+fn start(tasks: &Tasks, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let started = tasks.thread(name, Policy::StopAll, run);
+    started.map_err(|source| Error::Thread { source })
+}
+
+fn configure(url: &str) -> Result<Config, Error> {
+    // The parser's own words may hold parts of the address, so they are not passed on.
+    let mut config = Config::from_str(url).map_err(|_secret| Error::BadAddress)?;
+    config
+        .application_name("soke")
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_user_timeout(Duration::from_secs(15))
+        .keepalives_idle(Duration::from_secs(30));
+    Ok(config)
 }

@@ -8,7 +8,7 @@ mod writer;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use model::Timestamp;
@@ -17,9 +17,10 @@ use tasks::{Clock, Policy, Tasks};
 use tokio::sync::mpsc;
 
 use crate::{
-    Call, Error, Migration, QUEUE, Value,
+    Call, Error, Migration, QUEUE,
     feed::Feed,
-    migrate::{self, Applied},
+    migrate,
+    queue::{self, Job},
     tx::{self, Tx},
 };
 
@@ -39,14 +40,6 @@ const OWN: Migration = Migration {
           INSERT INTO changes_trimmed (through) VALUES (0);",
 };
 
-/// What waits for a thread.
-pub(crate) enum Job {
-    /// A closure.
-    Call(Box<dyn Call>),
-    /// The store is closing: nothing comes after this.
-    Stop,
-}
-
 /// The ways to the threads.
 pub(crate) struct Queues {
     writes: mpsc::Sender<Job>,
@@ -54,20 +47,15 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    pub(crate) async fn write(&self, call: Box<dyn Call>) -> Result<(), Error> {
-        let sent = self.writes.send(Job::Call(call)).await;
-        sent.map_err(|_closed| Error::Closed)
-    }
-
-    pub(crate) async fn read(&self, call: Box<dyn Call>) -> Result<(), Error> {
-        let sent = self.reads.send(Job::Call(call)).await;
-        sent.map_err(|_closed| Error::Closed)
-    }
-
-    pub(crate) async fn close(&self) {
-        for queue in [&self.reads, &self.writes] {
-            // A queue that is closed already needs no word.
-            drop(queue.send(Job::Stop).await);
+    pub(crate) async fn send(&self, job: Job) -> Result<(), Error> {
+        match job {
+            Job::Write(_) => queue::send(&self.writes, job).await,
+            Job::Read(_) => queue::send(&self.reads, job).await,
+            Job::Stop => {
+                // A queue that has ended already needs no word.
+                drop(queue::send(&self.reads, Job::Stop).await);
+                queue::send(&self.writes, Job::Stop).await
+            }
         }
     }
 }
@@ -157,18 +145,10 @@ fn migrate(connection: &Connection, listed: &[Migration]) -> Result<(), Error> {
         .and_then(|()| connection.execute_batch(migrate::TABLE))
         .map_err(|error| step(&error))?;
     let applied = statement::rows(connection, migrate::READ, &[])?;
-    let applied = applied.iter().map(|row| {
-        Ok(Applied {
-            room: row.get(0)?,
-            number: row.get(1)?,
-            checksum: row.get(2)?,
-        })
-    });
-    let applied = applied.collect::<Result<Vec<_>, Error>>()?;
     let mut all = vec![OWN];
     all.extend_from_slice(listed);
     let now = Clock::system().now();
-    for migration in migrate::pending(&all, &applied)? {
+    for migration in migrate::pending(&all, &migrate::applied(&applied)?)? {
         apply(connection, &migration, now)?;
     }
     let committed = connection.execute_batch("COMMIT");
@@ -176,42 +156,21 @@ fn migrate(connection: &Connection, listed: &[Migration]) -> Result<(), Error> {
 }
 
 fn apply(connection: &Connection, migration: &Migration, now: Timestamp) -> Result<(), Error> {
-    let failed = |source| Error::ApplyMigration {
-        room: migration.room.to_owned(),
-        number: i64::from(migration.number),
-        source,
-    };
+    let failed = |source| migrate::failed(migration, source);
     let ran = connection.execute_batch(migration.sql);
     ran.map_err(|error| failed(statement::fault(&error)))?;
     if connection.is_autocommit() {
         let text = "a migration may not end the transaction it runs in";
         return Err(failed(crate::Fault::new("", text)));
     }
-    let params = [
-        Value::from(migration.room),
-        Value::from(migration.number),
-        Value::from(migrate::checksum(migration)),
-        Value::from(now),
-    ];
-    statement::execute(connection, migrate::RECORD, &params).map(drop)
+    statement::execute(connection, migrate::RECORD, &migrate::record(migration, now)).map(drop)
 }
 
-/// Runs reads until the queue ends. The readers share the queue: one waits on it, the others for their turn.
 fn read(connection: &Connection, queue: &Mutex<mpsc::Receiver<Job>>) {
-    loop {
-        let job = {
-            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            let job = queue.blocking_recv();
-            if matches!(job, Some(Job::Stop)) {
-                queue.close();
-                continue;
-            }
-            job
-        };
+    while let Some(job) = queue::next(queue) {
         match job {
-            Some(Job::Call(call)) => read_one(connection, call),
-            Some(Job::Stop) => {}
-            None => return,
+            Job::Read(call) | Job::Write(call) => read_one(connection, call),
+            Job::Stop => {}
         }
     }
 }

@@ -11,10 +11,11 @@ use rusqlite::Connection;
 use tasks::Clock;
 use tokio::sync::mpsc;
 
-use super::{Job, statement};
+use super::statement;
 use crate::{
     CHANGES_KEPT, CHANGES_SLACK, Call, Error, Fault, Value,
     feed::Feed,
+    queue::Job,
     tx::{self, Tx},
 };
 
@@ -52,7 +53,7 @@ impl Writer {
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.blocking_recv() {
             match job {
-                Job::Call(call) => self.batch(call, &mut queue),
+                Job::Write(call) | Job::Read(call) => self.batch(call, &mut queue),
                 // What was queued before the word was done before it; the rest is drained and answered.
                 Job::Stop => queue.close(),
             }
@@ -75,7 +76,7 @@ impl Writer {
             let late = self.clock.monotonic().duration_since(began) >= BATCH_WITHIN;
             if batch.ran.len() < BATCH && !late {
                 next = match queue.try_recv() {
-                    Ok(Job::Call(call)) => Some(call),
+                    Ok(Job::Write(call) | Job::Read(call)) => Some(call),
                     Ok(Job::Stop) => {
                         queue.close();
                         None
