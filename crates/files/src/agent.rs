@@ -5,7 +5,7 @@
 //! nothing, and ends when its socket does. What it leaves to others: who starts it, as whom, and in which home
 //! (`confine`, and the server half in `node`).
 //!
-//! Each ask has a thread of its own, since reading a file system blocks; [`MOST_AT_ONCE`] bounds them.
+//! Each ask has a thread of its own, since reading a file system blocks; `MOST_AT_ONCE` bounds them.
 
 use std::{
     collections::BTreeMap,

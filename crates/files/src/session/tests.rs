@@ -106,12 +106,8 @@ impl Zone {
 
     /// Waits until only the node itself holds its share.
     async fn let_go(&self) {
-        let waited = tokio::time::timeout(FIVE_SECONDS, async {
-            while self.streams.strong_count() > 1 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        waited.await.expect("the stream lets go of its source");
+        let gone = testbed::eventually(FIVE_SECONDS, async || self.streams.strong_count() <= 1).await;
+        assert!(gone, "the stream lets go of its source");
     }
 }
 
