@@ -31,7 +31,13 @@ pub enum Error {
     /// The zone stops.
     #[error("the zone is stopping")]
     Stopping,
-    /// The user cannot work on this machine, or the machine does not start the process.
+    /// The user cannot work on this machine.
+    #[error("work as the user on this machine: {reason}")]
+    Unfit {
+        /// What stands in the way, in words for the user.
+        reason: String,
+    },
+    /// The machine does not start the process.
     #[error("start the process that reads for the user")]
     Start(#[source] confine::Error),
     /// The system refuses a socket to the user's process.
@@ -70,13 +76,20 @@ impl Error {
             Error::Lost | Error::Stopping => ErrorKind::Unavailable,
             Error::Stalled => ErrorKind::Deadline,
             Error::SessionEnded => ErrorKind::Unauthenticated,
+            Error::Unfit { .. } => ErrorKind::Precondition,
             Error::Start(source) => source.kind(),
             Error::Socket(_) | Error::Panicked(_) => ErrorKind::Internal,
         }
     }
 
     pub(crate) fn start(source: confine::Error) -> Self {
-        Error::Start(source)
+        if source.kind() == ErrorKind::Precondition {
+            Error::Unfit {
+                reason: source.to_string(),
+            }
+        } else {
+            Error::Start(source)
+        }
     }
 
     pub(crate) fn socket(source: io::Error) -> Self {

@@ -1,3 +1,82 @@
-//! SCOW's protocol.
+//! SCOW's protocol, portal side.
+//!
+//! What it is for: programs and pages that speak to SCOW's portal-server speak to a zone of Soke as they are: the
+//! same packages, methods, statuses and trailers. What it leaves to others: every rule. A call is decoded, its
+//! caller is asked of `access`, the use case is called, the answer is encoded.
+//!
+//! Request path: `rpc` -> service here -> bearer -> `Access::authenticate` -> `Access::permit` -> fields -> user and
+//! cluster -> use case. Calls that are not written here answer UNIMPLEMENTED.
+//!
+//! Invariants: a request's `user_id` is never believed: it must name the bearer's own user; a trailer is ASCII
+//! whatever a text holds; no answer is longer than a client takes.
+
+mod caller;
+mod fault;
+mod file_service;
 mod text;
 mod trouble;
+
+use access::Access;
+use tonic::service::{Routes, RoutesBuilder};
+use wire::scow::{
+    common::config_service_server::{
+        ConfigService as CommonConfigService, ConfigServiceServer as CommonConfig,
+    },
+    portal::{
+        app_service_server::{AppService, AppServiceServer},
+        config_service_server::{ConfigService, ConfigServiceServer},
+        dashboard_service_server::{DashboardService, DashboardServiceServer},
+        desktop_service_server::{DesktopService, DesktopServiceServer},
+        file_service_server::FileServiceServer,
+        shell_service_server::{ShellService, ShellServiceServer},
+    },
+};
+
+use caller::Callers;
+use file_service::Files;
+
+/// What the protocol is served from.
+#[derive(Clone)]
+pub struct Parts {
+    /// Who callers are and what they may do.
+    pub access: Access,
+    /// Reads files and folders.
+    pub files: files::Handle,
+    /// The id of the zone's cluster, `local` unless told otherwise.
+    pub cluster: String,
+}
+
+/// Adds the services of SCOW's portal to those of a listener.
+pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
+    let Parts {
+        access,
+        files,
+        cluster,
+    } = parts;
+    let callers = Callers::new(access, cluster);
+    routes.add_service(FileServiceServer::new(Files { callers, files }));
+    routes.add_service(AppServiceServer::new(Unwritten));
+    routes.add_service(ConfigServiceServer::new(Unwritten));
+    routes.add_service(DashboardServiceServer::new(Unwritten));
+    routes.add_service(DesktopServiceServer::new(Unwritten));
+    routes.add_service(ShellServiceServer::new(Unwritten));
+    routes.add_service(CommonConfig::new(Unwritten));
+}
+
+/// The services of SCOW's portal alone.
+#[must_use]
+pub fn routes(parts: Parts) -> Routes {
+    let mut builder = Routes::builder();
+    add_to(&mut builder, parts);
+    builder.routes()
+}
+
+/// Services of which no call is written: each answers UNIMPLEMENTED.
+struct Unwritten;
+
+impl AppService for Unwritten {}
+impl ConfigService for Unwritten {}
+impl DashboardService for Unwritten {}
+impl DesktopService for Unwritten {}
+impl ShellService for Unwritten {}
+impl CommonConfigService for Unwritten {}

@@ -43,6 +43,30 @@ pub(crate) fn engine_failed(cluster: &str, kind: ErrorKind, message: &str) -> St
     marked("ADAPTER_CALL_ON_ONE_ERROR", text, &[("clustererrors", errors)])
 }
 
+/// The user cannot work on the cluster's machine, or the machine failed at it. SCOW calls that SSH_ERROR, since
+/// it reaches its machines so; `cause` is what its pages show.
+pub(crate) fn remote_failed(cause: &str) -> Status {
+    let message = "Error when connecting to remote".to_owned();
+    marked("SSH_ERROR", message, &[("cause", percent_encoded(cause))])
+}
+
+/// At most 150 characters, with three dots where there were more, spelled as JavaScript's encodeURIComponent does (ECMA-262, section
+/// 19.2.6.4).
+fn percent_encoded(text: &str) -> String {
+    let mut short: String = text.chars().take(150).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
+    short.bytes().fold(String::new(), |encoded, byte| {
+        if plain(byte) {
+            encoded + char::from(byte).encode_utf8(&mut [0])
+        } else {
+            encoded + &format!("%{byte:02X}")
+        }
+    })
+}
+
 fn marked(scow_code: &'static str, message: String, trailers: &[(&'static str, String)]) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("is_scow_error", AsciiMetadataValue::from_static("1"));
@@ -84,7 +108,7 @@ mod tests {
     use model::ErrorKind;
     use tonic::{Code, Status};
 
-    use super::{engine_failed, unknown_cluster};
+    use super::{engine_failed, remote_failed, unknown_cluster};
 
     /// All trailers of a status, in alphabetical order, as they go over the wire.
     fn trailers(status: &Status) -> Vec<String> {
@@ -130,5 +154,21 @@ mod tests {
                 "scow_error_code: ADAPTER_CALL_ON_ONE_ERROR",
             ]
         );
+    }
+
+    #[test]
+    fn a_failed_machine_is_told_by_a_cause_that_is_cut_and_percent_encoded() {
+        let status = remote_failed("no such \u{e9}");
+        assert_eq!(status.message(), "Error when connecting to remote");
+        assert_eq!(
+            trailers(&status),
+            [
+                "cause: no%20such%20%C3%A9",
+                "is_scow_error: 1",
+                "scow_error_code: SSH_ERROR",
+            ]
+        );
+        let long = trailers(&remote_failed(&"a".repeat(1000)));
+        assert_eq!(long[0], format!("cause: {}...", "a".repeat(150)));
     }
 }

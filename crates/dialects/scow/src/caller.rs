@@ -1,0 +1,86 @@
+//! Who makes a call, for whom, on which cluster: the part that every call of SCOW's portal begins with.
+//!
+//! SCOW's own server believes the `user_id` of a request. Here a call carries a bearer, and `user_id` must be the
+//! name of the bearer's own user. What it leaves to others: judging credential and right (`access`).
+
+use access::{Access, Action, Actor, Credential, Peer, Permit, Secret};
+use tonic::{Extensions, Status, metadata::MetadataMap};
+use wire::FieldFaults;
+
+use crate::{fault, trouble};
+
+/// Asks `access` on behalf of a call, and knows the zone's clusters.
+#[derive(Clone)]
+pub(crate) struct Callers {
+    access: Access,
+    cluster: String,
+}
+
+impl Callers {
+    pub(crate) const fn new(access: Access, cluster: String) -> Self {
+        Self { access, cluster }
+    }
+
+    /// The id of the zone's cluster.
+    pub(crate) fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Whether the caller may do `A`.
+    pub(crate) async fn permit<A: Action>(
+        &self,
+        metadata: &MetadataMap,
+        extensions: &Extensions,
+    ) -> Result<Permit<A>, Status> {
+        let peer = peer(extensions);
+        let actor = self.actor(metadata, &peer).await?;
+        self.access.permit(&actor, &peer).await.map_err(fault::access)
+    }
+
+    async fn actor(&self, metadata: &MetadataMap, peer: &Peer) -> Result<Actor, Status> {
+        let Some(bearer) = rpc::bearer(metadata).map_err(|error| fault::bearer(&error))? else {
+            return Err(fault::access(self.access.refuse(peer)));
+        };
+        let credential = Credential::Bearer(Secret::from(bearer.into_text()));
+        self.access
+            .authenticate(credential, peer)
+            .await
+            .map_err(fault::access)
+    }
+
+    /// Checks the two fields that every request has together with the others, and gives what the others say.
+    pub(crate) fn check<A: Action, T>(
+        &self,
+        permit: &Permit<A>,
+        user_id: &str,
+        cluster: &str,
+        others: Result<T, FieldFaults>,
+    ) -> Result<T, Status> {
+        let name = permit.actor().user().name.as_str();
+        if user_id.is_empty() {
+            let mut faults = others.err().unwrap_or_default();
+            let right = format!("the name of the signed-in user, `{name}`");
+            faults.add("user_id", "is empty", right);
+            return Err(faults.into_status());
+        }
+        let others = others.map_err(FieldFaults::into_status)?;
+        if user_id != name {
+            return Err(fault::denied(&format!(
+                "user_id names somebody else: this session may act for `{name}` only"
+            )));
+        }
+        if cluster != self.cluster {
+            return Err(trouble::unknown_cluster(&[&self.cluster]));
+        }
+        Ok(others)
+    }
+}
+
+fn peer(extensions: &Extensions) -> Peer {
+    let address = rpc::PeerInfo::of(extensions).map(|peer| peer.address.ip());
+    let peer = Peer::new(address, "scow");
+    match rpc::RequestId::of(extensions) {
+        Some(id) => peer.with_request_id(id.as_str()),
+        None => peer,
+    }
+}

@@ -1,0 +1,92 @@
+//! From a slice's error to the status that SCOW's pages expect for it.
+//!
+//! The rows come from the contract of SCOW's portal; where it leaves a choice, decision 0009 says what was chosen.
+//! The cause of a fault of ours goes to the log, under the call's id, and nowhere else.
+
+use std::error::Error;
+
+use files::Why;
+use model::ErrorKind;
+use tonic::{Code, Status};
+use wire::FieldFaults;
+
+use crate::trouble;
+
+pub(crate) fn access(error: access::Error) -> Status {
+    if let access::Error::Invalid(faults) = &error {
+        let mut fields = FieldFaults::new();
+        for fault in &faults.0 {
+            fields.add(fault.field, &fault.what, &fault.want);
+        }
+        return fields.into_status();
+    }
+    log(error.kind(), &error);
+    wire::status(error.kind(), error.to_string())
+}
+
+pub(crate) fn bearer(error: &rpc::Error) -> Status {
+    wire::status(error.kind(), error.to_string())
+}
+
+pub(crate) fn denied(text: &str) -> Status {
+    wire::status(ErrorKind::Denied, text)
+}
+
+/// A folder that cannot be listed: what cannot be looked at is PERMISSION_DENIED, also where nothing is there;
+/// what is no folder is INVALID_ARGUMENT.
+pub(crate) fn folder(error: files::Error) -> Status {
+    file_or_folder(error)
+}
+
+/// A file that cannot be read: as for a folder before it is open; INTERNAL with the sentence while it is read.
+pub(crate) fn file(error: files::Error) -> Status {
+    if matches!(error, files::Error::Refused { why: Why::Broken }) {
+        log(error.kind(), &error);
+        return Status::new(Code::Internal, error.to_string());
+    }
+    file_or_folder(error)
+}
+
+/// The home, or the machine as a whole: what keeps the user from working there is SCOW's SSH_ERROR.
+pub(crate) fn file_or_folder(error: files::Error) -> Status {
+    log(error.kind(), &error);
+    let text = error.to_string();
+    match error {
+        files::Error::Refused { why } => match why {
+            Why::NotFound | Why::Denied => denied(&text),
+            Why::NotAFolder | Why::NotAFile | Why::BadPath => {
+                let mut faults = FieldFaults::new();
+                let right = match why {
+                    Why::NotAFolder => "the path of a folder",
+                    Why::NotAFile => "the path of a regular file",
+                    Why::NotFound | Why::Denied | Why::BadPath | Why::Busy | Why::Broken => "another path",
+                };
+                faults.add("path", text, right);
+                faults.into_status()
+            }
+            Why::Busy => wire::status(ErrorKind::Exhausted, text),
+            Why::Broken => trouble::remote_failed(&text),
+        },
+        files::Error::Busy | files::Error::SessionEnded | files::Error::Stopping => {
+            wire::status(error.kind(), text)
+        }
+        files::Error::Unfit { .. }
+        | files::Error::Lost
+        | files::Error::Stalled
+        | files::Error::Start(_)
+        | files::Error::Socket(_)
+        | files::Error::Panicked(_) => trouble::remote_failed(&text),
+    }
+}
+
+/// Logs the chain of a fault that is ours or a machine's; what a caller did wrong is no line in the log.
+fn log(kind: ErrorKind, error: &(dyn Error + 'static)) {
+    if matches!(
+        kind,
+        ErrorKind::Internal | ErrorKind::Unavailable | ErrorKind::Deadline
+    ) {
+        let sources = std::iter::successors(error.source(), |source| (*source).source());
+        let chain = sources.fold(error.to_string(), |text, source| format!("{text}: {source}"));
+        tracing::error!(error = chain, "a call failed");
+    }
+}

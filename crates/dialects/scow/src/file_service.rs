@@ -1,0 +1,118 @@
+//! `scow.portal.FileService`: the home, folders, and files to download.
+//!
+//! What it leaves to others: everything done with a file (`files`). The calls that are not written here answer
+//! UNIMPLEMENTED. `update_access_time` is taken and changes nothing, as on SCOW's clusters with its own daemon.
+
+use files::{Entry, EntryKind, FilePath};
+use futures::{StreamExt as _, TryStreamExt as _};
+use model::ErrorKind;
+use prost::Message as _;
+use tonic::{Request, Response, Status, codegen::BoxStream};
+use wire::{
+    FieldFaults,
+    scow::portal::{
+        DownloadRequest, DownloadResponse, FileInfo, GetHomeDirectoryRequest, GetHomeDirectoryResponse,
+        ReadDirectoryRequest, ReadDirectoryResponse, file_info::FileType, file_service_server::FileService,
+    },
+};
+
+use crate::{caller::Callers, fault, text};
+
+/// The most bytes of one answer: the limit that gRPC libraries put on a received message.
+const MOST_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Serves the file calls.
+#[derive(Clone)]
+pub(crate) struct Files {
+    pub(crate) callers: Callers,
+    pub(crate) files: files::Handle,
+}
+
+#[tonic::async_trait]
+impl FileService for Files {
+    async fn get_home_directory(
+        &self,
+        request: Request<GetHomeDirectoryRequest>,
+    ) -> Result<Response<GetHomeDirectoryResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<files::Home>(&metadata, &extensions).await?;
+        let GetHomeDirectoryRequest { user_id, cluster } = message;
+        self.callers
+            .check(&permit, &user_id, &cluster, FieldFaults::new())?;
+        let path = self.files.home(&permit).await.map_err(fault::file_or_folder)?;
+        Ok(Response::new(GetHomeDirectoryResponse { path }))
+    }
+
+    async fn read_directory(
+        &self,
+        request: Request<ReadDirectoryRequest>,
+    ) -> Result<Response<ReadDirectoryResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<files::List>(&metadata, &extensions).await?;
+        let path = path(&message.path);
+        let path = self
+            .callers
+            .check(&permit, &message.user_id, &message.cluster, path)?;
+        let pages = self.files.list(&permit, &path).map_err(fault::folder);
+        Ok(Response::new(collect(pages.boxed()).await?))
+    }
+
+    async fn download(
+        &self,
+        request: Request<DownloadRequest>,
+    ) -> Result<Response<BoxStream<DownloadResponse>>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<files::Read>(&metadata, &extensions).await?;
+        let path = path(&message.path);
+        let path = self
+            .callers
+            .check(&permit, &message.user_id, &message.cluster, path)?;
+        let chunks = self.files.read(&permit, &path, 0);
+        let frames = chunks.map(|chunk| {
+            let chunk = chunk.map_err(fault::file)?;
+            Ok(DownloadResponse { chunk })
+        });
+        Ok(Response::new(frames.boxed()))
+    }
+}
+
+fn path(text: &str) -> Result<FilePath, FieldFaults> {
+    FilePath::new(text).map_err(|wrong| {
+        let mut faults = FieldFaults::new();
+        faults.add("path", wrong.to_string(), files::BadPath::wanted());
+        faults
+    })
+}
+
+/// Puts the pages into one answer, by name, as long as it can be received.
+async fn collect(mut pages: BoxStream<Vec<Entry>>) -> Result<ReadDirectoryResponse, Status> {
+    let (mut results, mut length) = (Vec::new(), 0);
+    while let Some(page) = pages.try_next().await? {
+        for entry in page {
+            let entry = encode(&entry);
+            // One more for the field's key, four for the length.
+            length += entry.encoded_len() + 5;
+            if length > MOST_ANSWER {
+                let text = "the folder holds more entries than fit into one answer (4 MiB)";
+                return Err(wire::status(ErrorKind::Exhausted, text));
+            }
+            results.push(entry);
+        }
+    }
+    results.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(ReadDirectoryResponse { results })
+}
+
+fn encode(entry: &Entry) -> FileInfo {
+    let kind = match entry.kind {
+        EntryKind::Folder => FileType::Dir,
+        EntryKind::File | EntryKind::Link | EntryKind::Special => FileType::File,
+    };
+    FileInfo {
+        name: entry.shown_name(),
+        r#type: kind.into(),
+        mtime: text::instant(entry.modified_at),
+        mode: entry.mode,
+        size: entry.size,
+    }
+}
