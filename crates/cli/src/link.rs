@@ -17,16 +17,6 @@ pub struct SignInLink {
 }
 
 impl SignInLink {
-    /// Makes the link for a listener. Over loopback a browser opens it without a certificate warning.
-    #[must_use]
-    pub fn new(address: SocketAddr, code: &str, ca_fingerprint: &str) -> Self {
-        Self {
-            address: address.to_string(),
-            code: code.to_owned(),
-            ca_fingerprint: ca_fingerprint.to_owned(),
-        }
-    }
-
     /// Reads a link; nothing where the text is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -50,6 +40,7 @@ impl SignInLink {
     }
 }
 
+/// Over loopback a browser opens the link without a certificate warning.
 impl fmt::Display for SignInLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let loopback = self
@@ -73,7 +64,11 @@ mod tests {
     #[test]
     fn a_link_is_read_as_it_was_written() {
         for address in ["127.0.0.1:7443", "[::1]:7443", "192.0.2.7:443"] {
-            let link = SignInLink::new(address.parse().expect("an address"), "c0de", "sha256:ab");
+            let link = SignInLink {
+                address: address.to_owned(),
+                code: "c0de".to_owned(),
+                ca_fingerprint: "sha256:ab".to_owned(),
+            };
             assert!(
                 SignInLink::parse(&link.to_string()) == Some(link.clone()),
                 "{address}"

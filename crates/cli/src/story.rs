@@ -6,6 +6,7 @@
 
 use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 
+use model::ErrorKind;
 use sha2::{Digest as _, Sha256};
 use wire::soke::v1::{self, sign_in_request::Proof};
 
@@ -17,7 +18,6 @@ use crate::{
     link::SignInLink,
     run::{submit_message, watch_to_end},
     sign_in::{identity, sign_in_with},
-    status::status,
     terminal::say,
     users::sign_in_code,
 };
@@ -34,49 +34,75 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Beginning {
     /// Where the zone lies.
     pub surroundings: Surroundings,
-    /// The owner's one-time code, on the first start only.
+    /// Whether this start has made the zone.
+    pub is_new: bool,
+    /// The zone's id.
+    pub zone_id: String,
+    /// SHA-256 of the zone's CA certificate.
+    pub ca_fingerprint: String,
+    /// Where the zone keeps its rows.
+    pub store_engine: String,
+    /// Where the native listener is reached: host and port.
+    pub address: String,
+    /// The owner's one-time code, as long as the owner has never signed in.
     pub owner_code: Option<String>,
-    /// The name of the owner.
-    pub owner: String,
+    /// Whether to sign the owner in and run a first job with that code.
+    pub show: bool,
 }
 
-/// Tells the story of this start.
+/// Tells the story of this start. Its last lines are always what to do next.
 ///
 /// # Errors
 /// A step failed; the steps before it are told already.
 pub async fn tell(beginning: Beginning) -> Result<(), Error> {
     let data = &beginning.surroundings.data;
-    let client = Client::to(Zone::here(data)?).await?;
-    match beginning.owner_code {
-        Some(code) => first(&client, data, code).await,
-        None => later(&client, data).await,
-    }
-}
-
-async fn first(client: &Client, data: &Path, code: String) -> Result<(), Error> {
-    let who = sign_in_with(client, Proof::LinkCode(code)).await?;
-    let status = status(client).await?;
-    fact(
-        "zone made",
-        format_args!("{} in {}", status.zone_id, data.display()),
-    )?;
+    let found = if beginning.is_new {
+        "zone made"
+    } else {
+        "zone found"
+    };
+    fact(found, format_args!("{} in {}", beginning.zone_id, data.display()))?;
     more(format_args!(
         "store {}, CA {}",
-        status.store_engine, status.ca_fingerprint
+        beginning.store_engine, beginning.ca_fingerprint
     ))?;
+    let code = match &beginning.owner_code {
+        Some(code) if beginning.show => Some(first(data, code.clone()).await?),
+        Some(code) => Some(code.clone()),
+        None => {
+            later(data).await?;
+            None
+        }
+    };
+    say("")?;
+    say("The zone is up and stays up.")?;
+    hint("address", page(&beginning.address))?;
+    if let Some(code) = code {
+        let link = SignInLink {
+            address: beginning.address.clone(),
+            code,
+            ca_fingerprint: beginning.ca_fingerprint.clone(),
+        };
+        hint("sign in", link)?;
+        hint("", "(good once, for 15 minutes: run `soke sign-in` and paste it)")?;
+    }
+    let data = data.display();
+    hint("try", format_args!("soke --data {data} run -- hostname"))?;
+    hint("remove", format_args!("stop it, then rm -r {data}"))?;
+    hint("stop", format_args!("Ctrl-C here, or soke --data {data} stop"))
+}
+
+/// Signs the owner in, runs a job, and gives a code for signing in elsewhere.
+async fn first(data: &Path, code: String) -> Result<String, Error> {
+    let client = Client::to(Zone::here(data)?).await?;
+    let who = sign_in_with(&client, Proof::LinkCode(code)).await?;
     let roles = who.roles.join(", ");
     fact(
         "signed in",
         format_args!("{} ({roles}), by one-time code", who.user_name),
     )?;
-    first_job(client).await?;
-    let code = sign_in_code(client, &who.user_name).await?;
-    say("")?;
-    say("The zone is up and stays up.")?;
-    farewell(data, address(&status)?)?;
-    let link = SignInLink::new(address(&status)?, &code, &status.ca_fingerprint);
-    hint("sign in", format_args!("{link}"))?;
-    more("good once, for 15 minutes: run `soke sign-in` elsewhere and paste it")
+    first_job(&client).await?;
+    sign_in_code(&client, &who.user_name).await
 }
 
 async fn first_job(client: &Client) -> Result<(), Error> {
@@ -135,30 +161,22 @@ async fn first_job(client: &Client) -> Result<(), Error> {
     )
 }
 
-async fn later(client: &Client, data: &Path) -> Result<(), Error> {
-    let who = match identity(client).await {
+/// Shows what an earlier start has left.
+async fn later(data: &Path) -> Result<(), Error> {
+    let client = Client::to(Zone::here(data)?).await?;
+    let who = match identity(&client).await {
         Ok(who) => who,
-        Err(Error::NotSignedIn) => {
-            fact("zone found", format_args!("in {}", data.display()))?;
-            return more("nobody is signed in here: run `soke sign-in`");
+        Err(fault) if fault.kind() == ErrorKind::Unauthenticated => {
+            return fact("signed in", "nobody here: run `soke sign-in`");
         }
         Err(other) => return Err(other),
     };
-    let status = status(client).await?;
-    fact(
-        "zone found",
-        format_args!("{} in {}", status.zone_id, data.display()),
-    )?;
-    more(format_args!(
-        "store {}, CA {}",
-        status.store_engine, status.ca_fingerprint
-    ))?;
     fact(
         "still signed in",
         format_args!("{} ({})", who.user_name, who.roles.join(", ")),
     )?;
-    if let Some(job) = newest(client).await? {
-        fact(
+    match newest(&client).await? {
+        Some(job) => fact(
             "jobs on record",
             format_args!(
                 "{}; the newest, {}, is {}",
@@ -166,37 +184,18 @@ async fn later(client: &Client, data: &Path) -> Result<(), Error> {
                 job.name,
                 state_word(&job)
             ),
-        )?;
+        ),
+        None => fact("jobs on record", 0),
     }
-    say("")?;
-    say("The zone is up and stays up.")?;
-    farewell(data, address(&status)?)
 }
 
-/// The next steps that every start ends with.
-///
-/// # Errors
-/// The terminal cannot be written.
-pub fn farewell(data: &Path, address: SocketAddr) -> Result<(), Error> {
-    let scheme = if address.ip().is_loopback() {
-        "http"
-    } else {
-        "https"
-    };
-    let data = data.display();
-    hint("address", format_args!("{scheme}://{address}"))?;
-    hint("try", format_args!("soke --data {data} run -- hostname"))?;
-    hint("stop", format_args!("Ctrl-C here, or soke --data {data} stop"))?;
-    hint("remove", format_args!("stop it, then rm -r {data}"))
-}
-
-fn address(status: &v1::GetStatusResponse) -> Result<SocketAddr, Error> {
-    status
-        .listeners
-        .iter()
-        .filter_map(|line| line.strip_prefix("native "))
-        .find_map(|address| address.parse().ok())
-        .ok_or(Error::Answer("a zone without a native listener"))
+/// The address as a browser takes it; loopback needs no certificate.
+fn page(address: &str) -> String {
+    let loopback = address
+        .parse::<SocketAddr>()
+        .is_ok_and(|address| address.ip().is_loopback());
+    let scheme = if loopback { "http" } else { "https" };
+    format!("{scheme}://{address}")
 }
 
 fn fact(what: impl std::fmt::Display, text: impl std::fmt::Display) -> Result<(), Error> {

@@ -14,9 +14,9 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
-use model::Name;
+use model::{Name, Span};
 
 pub(crate) use environment::Environment;
 pub(crate) use fault::{Fault, Faults};
@@ -33,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) zone: Zone,
     pub(crate) native: Native,
     pub(crate) store: store::Config,
+    pub(crate) access: access::Config,
     pub(crate) log: Log,
     shown: Vec<Shown>,
 }
@@ -47,7 +48,7 @@ pub(crate) struct Zone {
 
 /// The native listener: gRPC, gRPC-Web and the status page over TLS.
 pub(crate) struct Native {
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: rpc::ListenAddress,
     /// Further host names and addresses under which clients reach the listener.
     pub(crate) hosts: Vec<String>,
 }
@@ -87,6 +88,7 @@ impl Config {
         let zone = zone(&mut reader);
         let native = native(&mut reader);
         let store = store(&mut reader, &data);
+        let access = access(&mut reader);
         let log = log(&mut reader);
         let shown = reader.finish()?;
         Ok(Config {
@@ -94,6 +96,7 @@ impl Config {
             zone,
             native,
             store,
+            access,
             log,
             shown,
         })
@@ -128,7 +131,10 @@ fn native(reader: &mut Reader) -> Native {
             "native.listen",
             "127.0.0.1:7443",
             "an address and port like `127.0.0.1:7443` or `[::1]:7443`, or a port alone for loopback",
-            listen_address,
+            |text| {
+                text.parse()
+                    .map_err(|_fault: rpc::Error| format!("`{}` is no address and port", text.escape_debug()))
+            },
         ),
         hosts: reader.texts(
             "native.hosts",
@@ -178,6 +184,33 @@ fn store(reader: &mut Reader, data: &std::path::Path) -> store::Config {
     store::Config { engine }
 }
 
+fn access(reader: &mut Reader) -> access::Config {
+    const DAY: u64 = 86_400;
+    let default = access::Config::default();
+    let mut secs = |key, default: Span, range| {
+        let default = u64::try_from(default.secs()).unwrap_or_default();
+        Span::from_secs(i64::try_from(reader.whole(key, default, range)).unwrap_or(i64::MAX))
+    };
+    let access_life = secs("access.access_token_secs", default.access_life, 2..=3600);
+    let refresh_life = secs("access.refresh_token_secs", default.refresh_life, 60..=90 * DAY);
+    let session_life = secs("access.session_secs", default.session_life, 60..=365 * DAY);
+    let code_life = secs("access.sign_in_code_secs", default.code_life, 10..=7 * DAY);
+    let certificate_life = secs("access.certificate_secs", default.certificate_life, 10..=30 * DAY);
+    let token_key_life = secs("access.token_key_secs", default.token_key_life, 3600..=365 * DAY);
+    let hashing = reader.whole("access.hashing_at_once", 2, 1..=64);
+    let tries = reader.whole("access.sign_ins_per_minute", 120, 1..=100_000);
+    access::Config {
+        access_life,
+        refresh_life,
+        session_life,
+        code_life,
+        certificate_life,
+        token_key_life,
+        hashing_at_once: usize::try_from(hashing).unwrap_or(1),
+        sign_ins_per_minute: u32::try_from(tries).unwrap_or(1),
+    }
+}
+
 fn log(reader: &mut Reader) -> Log {
     let json = reader.parsed("log.format", "text", "`text` or `json`", |text| match text {
         "text" => Ok(false),
@@ -204,18 +237,12 @@ fn host_name(text: &str) -> Result<String, String> {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && label
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     if text.len() > 253 || !text.split('.').all(fits) {
         return Err(format!("`{}` is no host name", text.escape_debug()));
     }
     Ok(text.to_owned())
-}
-
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.parse::<u16>() {
-        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
-    }
-    text.parse()
-        .map_err(|_fault| format!("`{}` is no address and port", text.escape_debug()))
 }

@@ -58,7 +58,7 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .map_err(at(&path))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !lock_exclusive(&file) {
             let holder = read_pid(data).map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
             return Err(Error::Held {
                 folder: data.to_owned(),
@@ -80,6 +80,16 @@ impl Drop for Lock {
             tracing::debug!(%fault, "the pid file stays as it is");
         }
     }
+}
+
+/// Takes the lock. `running` holds it for a moment when it looks, so one refusal is not believed.
+fn lock_exclusive(file: &File) -> bool {
+    (0..5).any(|tries| {
+        if tries > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    })
 }
 
 /// The process id of the server that holds the folder, or nothing where none does.

@@ -2,7 +2,9 @@
 //!
 //! What it leaves to others: what is logged. Facts meant for the person at the terminal go to standard output.
 
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, registry::Registry, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, layer::SubscriberExt as _, registry::Registry, util::SubscriberInitExt as _,
+};
 
 use crate::config::Log;
 
@@ -19,7 +21,11 @@ pub(crate) fn start(log: &Log) {
         lines.boxed()
     };
     // Only the first subscriber of a process counts; the hidden subcommands never get here.
-    if Registry::default().with(layer.with_filter(filter)).try_init().is_err() {
+    if Registry::default()
+        .with(layer.with_filter(filter))
+        .try_init()
+        .is_err()
+    {
         tracing::debug!("logging was started already");
     }
 }

@@ -26,8 +26,14 @@ mod tests {
     #[test]
     fn the_build_is_named_when_make_built_it_and_empty_otherwise() {
         let made = lines_of(Some("abc1234"), Some("2026-11-20T06:00:00Z"));
-        assert!(made.ends_with("\nBuilding info: abc1234+2026-11-20T06:00:00Z\n"), "{made}");
+        assert!(
+            made.ends_with("\nBuilding info: abc1234+2026-11-20T06:00:00Z\n"),
+            "{made}"
+        );
         let plain = lines_of(None, None);
-        assert!(plain.starts_with("Current version: ") && plain.ends_with("\nBuilding info: \n"), "{plain}");
+        assert!(
+            plain.starts_with("Current version: ") && plain.ends_with("\nBuilding info: \n"),
+            "{plain}"
+        );
     }
 }

@@ -126,7 +126,7 @@ fn edges(tree: &Tree, metadata: &Metadata, package: &Package) -> Vec<Breach> {
             .any(|member| member.name == on && dependency.path.is_some());
         let in_tests = dependency.kind == DependencyKind::Development;
         if ours
-            && !(in_tests && on == layers::TESTBED)
+            && !(in_tests && layers::is_for_tests(name, on))
             && let Verdict::Refused(cure) = layers::judge(name, on)
         {
             breaches.push(Breach::new(

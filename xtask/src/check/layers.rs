@@ -34,7 +34,7 @@ const PROCESS: &[&str] = &["soke", "cli"];
 const TOOLS: &[&str] = &["tests", "bench"];
 
 /// The crate that the tests of every other may use.
-pub(crate) const TESTBED: &str = "testbed";
+const TESTBED: &str = "testbed";
 
 type Lists = &'static [&'static [&'static str]];
 
@@ -104,6 +104,12 @@ pub(crate) fn judge(from: &str, to: &str) -> Verdict {
         ("gateway", _) => "hand it routes and services as values from soke",
         _ => "lean down only; the table is xtask/src/check/layers.rs",
     })
+}
+
+/// Whether the tests of a crate may use what the crate itself may not: the waiting of [`TESTBED`], and in the
+/// whole-zone tests, which cargo builds with the binary, the wire that they speak as clients.
+pub(crate) fn is_for_tests(from: &str, to: &str) -> bool {
+    to == TESTBED || (from == "soke" && to == "wire")
 }
 
 /// Whether the table knows the crate.

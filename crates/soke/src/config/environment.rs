@@ -71,7 +71,10 @@ impl Environment {
 
     fn home_or(&self, variable: &str, below: &str) -> Option<PathBuf> {
         // The XDG base directory specification tells to ignore a path that is not absolute.
-        let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let given = self
+            .get(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
         given.or_else(|| self.get("HOME").map(|home| Path::new(home).join(below)))
     }
 }

@@ -54,7 +54,10 @@ impl Layers {
     }
 
     fn read_file(&mut self, flags: &Flags, environment: &Environment, data: &Path, faults: &mut Faults) {
-        let named = flags.config.as_deref().or_else(|| environment.get("SOKE_CONFIG").map(Path::new));
+        let named = flags
+            .config
+            .as_deref()
+            .or_else(|| environment.get("SOKE_CONFIG").map(Path::new));
         let path = named.map_or_else(|| data.join("soke.toml"), |path| environment.absolute(path));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -64,7 +67,8 @@ impl Layers {
                     key: path.display().to_string(),
                     what: format!("the file cannot be read: {}", fault.kind()),
                     want: "a readable TOML file".to_owned(),
-                    place: named.map_or_else(String::new, |_path| "named by --config or SOKE_CONFIG".to_owned()),
+                    place: named
+                        .map_or_else(String::new, |_path| "named by --config or SOKE_CONFIG".to_owned()),
                 });
                 return;
             }
@@ -82,10 +86,15 @@ impl Layers {
 
     fn put_table(&mut self, above: &str, table: toml::Table, path: &Path) {
         for (key, value) in table {
-            let key = if above.is_empty() { key } else { format!("{above}.{key}") };
-            match value {
-                toml::Value::Table(below) => self.put_table(&key, below, path),
-                value => self.put(key, value, Origin::File(path.to_owned())),
+            let key = if above.is_empty() {
+                key
+            } else {
+                format!("{above}.{key}")
+            };
+            if let toml::Value::Table(below) = value {
+                self.put_table(&key, below, path);
+            } else {
+                self.put(key, value, Origin::File(path.to_owned()));
             }
         }
     }

@@ -36,10 +36,7 @@ impl Place {
             let home = environment.data_folder().ok_or_else(no_home)?;
             home.join("soke")
         };
-        Ok(Place {
-            folder,
-            named: false,
-        })
+        Ok(Place { folder, named: false })
     }
 }
 

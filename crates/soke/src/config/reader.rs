@@ -15,6 +15,7 @@ pub(super) struct Reader {
     layers: Layers,
     faults: Faults,
     shown: Vec<Shown>,
+    known: Vec<&'static str>,
 }
 
 impl Reader {
@@ -24,6 +25,7 @@ impl Reader {
             layers,
             faults,
             shown: Vec::new(),
+            known: Vec::new(),
         }
     }
 
@@ -35,13 +37,15 @@ impl Reader {
         want: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
-        let given = self.take(key).and_then(|setting| match plain_text(&setting.value) {
-            Some(text) => Some((text, setting.origin)),
-            None => {
-                self.wrong(key, &setting, want);
-                None
-            }
-        });
+        let given = self
+            .take(key)
+            .and_then(|setting| match plain_text(&setting.value) {
+                Some(text) => Some((text, setting.origin)),
+                None => {
+                    self.wrong(key, &setting, want);
+                    None
+                }
+            });
         if let Some((text, origin)) = given {
             match parse(&text) {
                 Ok(value) => {
@@ -124,8 +128,7 @@ impl Reader {
     /// Ends the reading: what is left over is unknown.
     pub(super) fn finish(mut self) -> Result<Vec<Shown>, Faults> {
         for (key, setting) in std::mem::take(&mut self.layers.settings) {
-            let known = self.shown.iter().map(|shown| shown.key);
-            let want = nearest(&key, known).map_or_else(
+            let want = nearest(&key, self.known.iter().copied()).map_or_else(
                 || "a key that `soke config show` lists".to_owned(),
                 |near| format!("perhaps `{near}`"),
             );
@@ -138,7 +141,8 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, key: &str) -> Option<Setting> {
+    fn take(&mut self, key: &'static str) -> Option<Setting> {
+        self.known.push(key);
         self.layers.settings.remove(key)
     }
 
@@ -170,10 +174,9 @@ fn plain_text(value: &toml::Value) -> Option<String> {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Boolean(flag) => Some(flag.to_string()),
-        toml::Value::Float(_)
-        | toml::Value::Datetime(_)
-        | toml::Value::Array(_)
-        | toml::Value::Table(_) => None,
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
+            None
+        }
     }
 }
 

@@ -27,13 +27,15 @@ fn load(text: &str, variables: &[(&str, &str)], listen: Option<&str>) -> Result<
 }
 
 fn listen_of(config: Result<Config, super::Faults>) -> SocketAddr {
-    config.map(|config| config.native.listen).expect("a good configuration")
+    config
+        .map(|config| config.native.listen.socket_address())
+        .expect("a good configuration")
 }
 
 #[test]
 fn the_defaults_are_valid_and_bind_loopback() {
     let config = load("", &[], None).expect("the defaults are valid");
-    assert!(config.native.listen.ip().is_loopback());
+    assert!(config.native.listen.is_loopback());
     assert_eq!(config.zone.host, "soke.localhost");
 }
 
@@ -94,7 +96,9 @@ fn a_named_file_must_be_there() {
         config: Some("missing.toml".into()),
         ..flags(folder.path())
     };
-    let faults = Config::load(&flags, &Environment::of(folder.path(), &[])).err().expect("a fault");
+    let faults = Config::load(&flags, &Environment::of(folder.path(), &[]))
+        .err()
+        .expect("a fault");
     assert!(faults.to_string().contains("missing.toml"), "{faults}");
 }
 
@@ -103,7 +107,9 @@ fn secrets_are_never_shown() {
     let file = "[store]\nengine = \"postgresql\"\nurl = \"postgres://u:canary@h/d\"\n";
     let config = load(file, &[], None).expect("a good configuration");
     assert!(!config.show().contains("canary"), "{}", config.show());
-    let faults = load(&format!("{file}colour = 1\n"), &[], None).err().expect("a fault");
+    let faults = load(&format!("{file}colour = 1\n"), &[], None)
+        .err()
+        .expect("a fault");
     assert!(!faults.to_string().contains("canary"), "{faults}");
 }
 

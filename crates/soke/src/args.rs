@@ -1,0 +1,97 @@
+//! The command line of the binary.
+//!
+//! What it leaves to others: the client commands (`cli`), and settings (`config`).
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::failure::USAGE;
+
+/// One private compute zone in one binary: people sign in, submit jobs and fetch what they made.
+#[derive(Debug, Parser)]
+#[command(name = "soke", disable_version_flag = true, arg_required_else_help = false)]
+pub(crate) struct Args {
+    /// Print the version and how it was built
+    #[arg(long, short = 'V')]
+    pub(crate) version: bool,
+    /// The zone's data folder; otherwise ./.soke where it is, else ~/.local/share/soke
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the zone and stay up until stopped
+    Up(Up),
+    /// Stop the server of the data folder and wait until it has ended
+    Stop,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    #[command(flatten)]
+    Client(cli::Command),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Where the native listener stands: ADDRESS:PORT, or a port for this machine only
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// The configuration file; otherwise soke.toml in the data folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Show what the zone can do by doing it, on the first start
+    #[arg(long)]
+    pub(crate) story: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting and where it came from
+    Show {
+        /// The configuration file; otherwise soke.toml in the data folder
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// The help text.
+pub(crate) fn help() -> String {
+    Args::command().render_help().to_string()
+}
+
+/// Shows a help text that was asked for, or what is wrong with the arguments.
+pub(crate) fn explain(fault: &clap::Error) -> ExitCode {
+    let shown = fault.print();
+    if fault.use_stderr() || shown.is_err() {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Args, Command};
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_after_two_dashes_belongs_to_the_job() {
+        let args = Args::try_parse_from(["soke", "run", "--cores", "2", "--", "ls", "--data", "x"])
+            .expect("good arguments");
+        assert_eq!(args.data, None);
+        match args.command {
+            Some(Command::Client(cli::Command::Run(run))) => assert_eq!(run.command, ["ls", "--data", "x"]),
+            other => panic!("{other:?}"),
+        }
+    }
+}

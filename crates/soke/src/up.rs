@@ -1,0 +1,201 @@
+//! `soke up`: the order in which the rooms start and stop, written down in this one place.
+//!
+//! Start: data folder -> store -> access -> slices -> doors -> run files -> the owner. Stop: refuse new calls and
+//! drain the running ones, bounded -> the slices' reconcilers -> access -> store. Jobs go on: their stages are
+//! processes of their own, and the next start takes them up again. What it leaves to others: what joins two
+//! rooms (`wiring`), and what is told at the terminal (`cli::story`).
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use access::Access;
+use store::Store;
+use tasks::{Clock, Tasks};
+use tokio::runtime::Runtime;
+
+use crate::{
+    args::Up,
+    config::{Config, Environment, Flags},
+    failure::Failure,
+    lock::Lock,
+    log,
+    signals::StopSignals,
+    wiring,
+};
+
+/// How long running calls may take to end.
+const DRAIN: Duration = Duration::from_millis(3_000);
+/// How long each further step of the stop may take; together with the drain less than 5 seconds.
+const STEP: Duration = Duration::from_millis(500);
+
+/// The exit code when a second signal cut the stop short, as a shell tells SIGTERM.
+const CUT_SHORT: u8 = 143;
+/// The exit code when a part that must run has ended by itself.
+const FELL: u8 = 70;
+
+/// The groups of tasks, in the order in which they stop.
+struct Groups {
+    doors: Tasks,
+    slices: Tasks,
+    access: Tasks,
+    store: Tasks,
+    all: Tasks,
+}
+
+/// Everything that runs.
+struct House {
+    groups: Groups,
+    store: Store,
+    access: Access,
+    gateway: gateway::Handle,
+}
+
+/// Starts the zone and keeps it up until a signal.
+pub(crate) fn up(flags: &Up, data: Option<&Path>, environment: &Environment) -> Result<u8, Failure> {
+    let layers = Flags {
+        data: data.map(Path::to_owned),
+        config: flags.config.clone(),
+        listen: flags.listen.clone(),
+    };
+    let config = Config::load(&layers, environment)?;
+    log::start(&config.log);
+    let lock = Lock::take(&config.data)?;
+    let runtime = Runtime::new().map_err(Failure::System)?;
+    let code = runtime.block_on(run(&config, flags.story));
+    // Whatever still blocks a thread has had its time.
+    runtime.shutdown_background();
+    drop(lock);
+    code
+}
+
+async fn run(config: &Config, show: bool) -> Result<u8, Failure> {
+    let mut signals = StopSignals::listen().map_err(Failure::System)?;
+    let clock = Clock::system();
+    let begun = clock.now();
+    let house = tokio::select! {
+        house = Box::pin(start(config, &clock)) => house?,
+        () = signals.next() => return Ok(0),
+    };
+    let told = tokio::select! {
+        told = Box::pin(tell(config, &house, begun, show)) => told,
+        () = signals.next() => return stop(house, &mut signals).await,
+    };
+    if let Err(failure) = told {
+        let code = failure.show();
+        stop(house, &mut signals).await?;
+        return Ok(code);
+    }
+    let fell = house.groups.all.token();
+    tokio::select! {
+        () = signals.next() => stop(house, &mut signals).await,
+        () = fell.cancelled() => {
+            stop(house, &mut signals).await?;
+            Ok(FELL)
+        }
+    }
+}
+
+async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
+    let all = Tasks::new();
+    let groups = Groups {
+        doors: all.child(),
+        slices: all.child(),
+        access: all.child(),
+        store: all.child(),
+        all,
+    };
+    let store = Store::open(&config.store, &wiring::migrations(), &groups.store).await?;
+    let access = Access::start(access::Parts {
+        store: store.clone(),
+        tasks: groups.access.clone(),
+        clock: clock.clone(),
+        keys_dir: config.data.join("keys"),
+        zone_host: config.zone.host.clone(),
+        config: config.access.clone(),
+    })
+    .await?;
+    let listeners = Arc::new(OnceLock::new());
+    let mut routes = tonic::service::Routes::builder();
+    let native = native::Parts {
+        access: access.clone(),
+        zone: wiring::zone_in_words(config, &store, clock, &listeners),
+    };
+    native::add_to(&mut routes, native);
+    let gateway = wiring::open_front_door(config, &access, routes.routes(), &groups.doors).await?;
+    let bound = gateway.bound().into_iter();
+    let bound = bound.map(|bound| format!("{} {}", bound.name, bound.address));
+    listeners.get_or_init(|| bound.collect());
+    write_run_files(config, &access, &gateway)?;
+    Ok(House {
+        groups,
+        store,
+        access,
+        gateway,
+    })
+}
+
+/// Tells local clients where the zone stands and how its certificate is known.
+fn write_run_files(config: &Config, access: &Access, gateway: &gateway::Handle) -> Result<(), Failure> {
+    let ca = access.zone().ca_pem();
+    cli::write_private(&cli::Listeners::ca_path(&config.data), ca.as_bytes())?;
+    let listeners = gateway.bound().into_iter().map(|bound| cli::Listener {
+        name: bound.name.to_owned(),
+        address: bound.address,
+    });
+    let listeners = cli::Listeners {
+        zone_host: config.zone.host.clone(),
+        listeners: listeners.collect(),
+    };
+    Ok(listeners.write(&config.data)?)
+}
+
+async fn tell(config: &Config, house: &House, begun: model::Timestamp, show: bool) -> Result<(), Failure> {
+    let zone = house.access.zone();
+    let owner_code = house.access.first_owner(config.zone.owner.as_str()).await?;
+    let beginning = cli::story::Beginning {
+        surroundings: cli::Surroundings {
+            data: config.data.clone(),
+            named: true,
+            settings: None,
+        },
+        is_new: zone.made_at() >= begun,
+        zone_id: zone.zone_id().to_owned(),
+        ca_fingerprint: zone.ca_fingerprint().to_owned(),
+        store_engine: house.store.engine_name().to_owned(),
+        address: wiring::reached_at(config, house.gateway.address()),
+        owner_code: owner_code.map(|code| code.expose().to_owned()),
+        show,
+    };
+    Ok(cli::story::tell(beginning).await?)
+}
+
+/// Stops everything in order. A second signal ends the process at once.
+async fn stop(house: House, signals: &mut StopSignals) -> Result<u8, Failure> {
+    let orderly = async {
+        let House {
+            groups,
+            store,
+            access,
+            gateway,
+        } = house;
+        let mut late = gateway.stop(DRAIN).await.late;
+        late.extend(groups.doors.stop(STEP).await.late);
+        late.extend(groups.slices.stop(STEP).await.late);
+        drop(access);
+        late.extend(groups.access.stop(STEP).await.late);
+        if tokio::time::timeout(STEP, store.close()).await.is_err() {
+            late.push("store".to_owned());
+        }
+        late.extend(groups.store.stop(Duration::ZERO).await.late);
+        if !late.is_empty() {
+            tracing::warn!(?late, "these did not end in time");
+        }
+    };
+    tokio::select! {
+        () = orderly => Ok(0),
+        () = signals.next() => Ok(CUT_SHORT),
+    }
+}

@@ -1,0 +1,391 @@
+//! A zone for one test: its folder, its server process, its command line and its wire.
+//!
+//! What it leaves to others: what is expected of them (the tests).
+
+pub(crate) mod wait;
+pub(crate) mod wire;
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub(crate) use wait::{eventually, finished};
+pub(crate) use wire::Wire;
+
+/// The longest wait for anything that is not measured.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// The binary under test. Cargo builds it before this test.
+pub(crate) const SOKE: &str = env!("CARGO_BIN_EXE_soke");
+
+/// How a zone of a test starts.
+pub(crate) struct Builder {
+    config: String,
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+    uid: Option<u32>,
+}
+
+/// One zone. Its server is killed and its folder removed when it goes.
+pub(crate) struct Zone {
+    builder: Builder,
+    folder: TempDir,
+    server: Option<Child>,
+    starts: u32,
+}
+
+/// What a finished command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) errors: String,
+}
+
+impl Builder {
+    /// Lines for `soke.toml`.
+    pub(crate) fn config(mut self, text: &str) -> Self {
+        self.config.push_str(text);
+        self
+    }
+
+    /// One more argument of `soke up`.
+    pub(crate) fn argument(mut self, text: &str) -> Self {
+        self.arguments.push(text.to_owned());
+        self
+    }
+
+    /// One more environment variable of the server.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The server runs without rights: under a uid of its own where the tests run as root.
+    pub(crate) fn unprivileged(mut self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            self.uid = Some(61_234);
+        }
+        self
+    }
+
+    /// Makes the zone's folder without starting a server.
+    pub(crate) fn prepare(self) -> Zone {
+        let folder = tempfile::Builder::new()
+            .prefix("soke-zone-")
+            .tempdir()
+            .expect("a temporary folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("others may pass");
+        let zone = Zone {
+            builder: self,
+            folder,
+            server: None,
+            starts: 0,
+        };
+        fs::create_dir(zone.data()).expect("the data folder is made");
+        fs::set_permissions(zone.data(), fs::Permissions::from_mode(0o700)).expect("only its owner may pass");
+        fs::write(zone.data().join("soke.toml"), &zone.builder.config).expect("the file is written");
+        if let Some(uid) = zone.builder.uid {
+            // The binary of the build may lie where that uid cannot go.
+            fs::copy(SOKE, zone.binary()).expect("the binary is copied");
+            for path in [
+                zone.data(),
+                zone.data().join("soke.toml"),
+                zone.folder.path().to_owned(),
+            ] {
+                std::os::unix::fs::chown(&path, Some(uid), Some(uid)).expect("root may give files away");
+            }
+        }
+        zone
+    }
+
+    /// Makes the zone and waits until its server is ready.
+    pub(crate) fn start(self) -> Zone {
+        let mut zone = self.prepare();
+        zone.start();
+        zone
+    }
+}
+
+impl Zone {
+    /// A zone on defaults, but for a free port.
+    pub(crate) fn builder() -> Builder {
+        Builder {
+            config: String::new(),
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            uid: None,
+        }
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("zone")
+    }
+
+    /// The folder around the data folder.
+    pub(crate) fn around(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn binary(&self) -> PathBuf {
+        match self.builder.uid {
+            Some(_) => self.folder.path().join("soke"),
+            None => PathBuf::from(SOKE),
+        }
+    }
+
+    /// A command of the binary, with a clean environment and the zone's data folder.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = match self.builder.uid {
+            Some(uid) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .args([&format!("--reuid={uid}"), &format!("--regid={uid}")])
+                    .args(["--clear-groups", "--inh-caps=-all", "--"])
+                    .arg(self.binary());
+                command
+            }
+            None => Command::new(self.binary()),
+        };
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("HOME", self.folder.path())
+            .current_dir(self.folder.path())
+            .arg("--data")
+            .arg(self.data())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the server without waiting for it.
+    pub(crate) fn begin(&mut self) {
+        assert!(self.server.is_none(), "the server runs already");
+        match fs::remove_file(self.data().join("run/listeners.json")) {
+            Ok(()) => {}
+            Err(fault) => assert_eq!(fault.kind(), std::io::ErrorKind::NotFound),
+        }
+        self.starts += 1;
+        let mut command = self.command();
+        command
+            .args(["up", "--listen", "127.0.0.1:0"])
+            .args(&self.builder.arguments)
+            .envs(self.builder.variables.iter().map(|(name, value)| (name, value)))
+            .stdout(File::create(self.out_path()).expect("a file for the output"))
+            .stderr(File::create(self.log_path()).expect("a file for the log"));
+        self.server = Some(command.spawn().expect("the server starts"));
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub(crate) fn start(&mut self) {
+        self.begin();
+        self.wait_until_ready(LONG);
+    }
+
+    /// Waits until the server says that the zone is up.
+    pub(crate) fn wait_until_ready(&mut self, within: Duration) {
+        let ready = testbed::eventually_blocking(within, || {
+            let server = self.server.as_mut().expect("a server was started");
+            let ended = server.try_wait().expect("the server is our child");
+            ended.is_some() || fs::read_to_string(self.out_path()).is_ok_and(|out| out.contains("  stop "))
+        });
+        let server = self.server.as_mut().expect("a server was started");
+        let ended = server.try_wait().expect("the server is our child");
+        assert!(
+            ready && ended.is_none(),
+            "the zone is not up ({ended:?})\n{}\n{}",
+            self.out(),
+            self.log()
+        );
+    }
+
+    fn out_path(&self) -> PathBuf {
+        self.folder.path().join(format!("{}.out", self.starts))
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join(format!("{}.log", self.starts))
+    }
+
+    /// What the present server has printed.
+    pub(crate) fn out(&self) -> String {
+        fs::read_to_string(self.out_path()).unwrap_or_default()
+    }
+
+    /// What the present server has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Everything that any server of this zone has printed and logged.
+    pub(crate) fn all_said(&self) -> String {
+        let mut all = String::new();
+        for start in 1..=self.starts {
+            for kind in ["out", "log"] {
+                let path = self.folder.path().join(format!("{start}.{kind}"));
+                all.push_str(&fs::read_to_string(path).unwrap_or_default());
+            }
+        }
+        all
+    }
+
+    /// The server's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.as_ref().expect("a server runs").id()
+    }
+
+    /// Sends the server a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a small number")).expect("not zero");
+        kill_process(pid, signal).expect("the server is our child");
+    }
+
+    /// How the server ended, where it has.
+    pub(crate) fn ended_already(&mut self) -> Option<ExitStatus> {
+        let server = self.server.as_mut().expect("a server runs");
+        server.try_wait().expect("our child")
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) fn ended(&mut self, within: Duration) -> ExitStatus {
+        let mut server = self.server.take().expect("a server runs");
+        match finished(&mut server, within) {
+            Some(status) => status,
+            None => {
+                let said = format!("{}\n{}", self.out(), self.log());
+                server.kill().expect("our child");
+                server.wait().expect("our child");
+                panic!("the server has not ended within {within:?}\n{said}");
+            }
+        }
+    }
+
+    /// Stops the server in order.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let status = self.ended(Duration::from_secs(10));
+        assert_eq!(status.code(), Some(0), "{status:?}\n{}", self.log());
+    }
+
+    /// Kills the server as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        assert_eq!(self.ended(LONG).signal(), Some(9));
+    }
+
+    /// Runs a command of the binary to its end.
+    pub(crate) fn soke(&self, arguments: &[&str]) -> Said {
+        self.soke_with_input(arguments, "")
+    }
+
+    /// Runs a command of the binary to its end, with this on its standard input.
+    pub(crate) fn soke_with_input(&self, arguments: &[&str], input: &str) -> Said {
+        let mut command = self.command();
+        command.args(arguments);
+        run(command, input, LONG)
+    }
+
+    /// Runs a command of the binary that must succeed and gives what it printed.
+    pub(crate) fn good(&self, arguments: &[&str]) -> String {
+        let said = self.soke(arguments);
+        assert_eq!(said.code, Some(0), "{arguments:?}: {said:?}\n{}", self.log());
+        said.out
+    }
+
+    /// The code of the one-time link that the first start has printed.
+    pub(crate) fn owner_code(&self) -> String {
+        let out = self.out();
+        let (_before, after) = out
+            .split_once("#code=")
+            .unwrap_or_else(|| panic!("no link in: {out}"));
+        after.split(['&', '\n']).next().unwrap_or_default().to_owned()
+    }
+
+    /// Signs the owner in for the command line.
+    pub(crate) fn sign_in_owner(&self) {
+        let said = self.soke_with_input(&["sign-in"], &self.owner_code());
+        assert_eq!(said.code, Some(0), "{said:?}\n{}", self.log());
+    }
+
+    /// The native listener's address.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        let path = self.data().join("run/listeners.json");
+        let text = fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let listeners = read["listeners"].as_array().expect("a list");
+        let native = listeners
+            .iter()
+            .find(|one| one["name"] == "native")
+            .expect("a native one");
+        native["address"]
+            .as_str()
+            .expect("a text")
+            .parse()
+            .expect("an address")
+    }
+
+    /// The CA certificate of the zone.
+    pub(crate) fn ca_pem(&self) -> String {
+        fs::read_to_string(self.data().join("run/ca.pem")).expect("the CA's certificate")
+    }
+
+    /// A connection to the zone.
+    pub(crate) fn wire(&self) -> Wire {
+        Wire::connect(self.address(), self.ca_pem())
+    }
+}
+
+impl Drop for Zone {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // An orderly stop ends what the test has left running; a kill would leave stages behind.
+            let pid = i32::try_from(server.id()).ok().and_then(Pid::from_raw);
+            let asked = pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
+            if !asked || finished(&mut server, Duration::from_secs(10)).is_none() {
+                server.kill().expect("our child");
+                server.wait().expect("our child");
+            }
+        }
+    }
+}
+
+/// Runs a command to its end within a bound.
+pub(crate) fn run(mut command: Command, input: &str, within: Duration) -> Said {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (out, errors) = (folder.path().join("out"), folder.path().join("errors"));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(File::create(&out).expect("a file"))
+        .stderr(File::create(&errors).expect("a file"))
+        .spawn()
+        .unwrap_or_else(|fault| panic!("{command:?}: {fault}"));
+    let mut stdin = child.stdin.take().expect("a pipe");
+    match stdin.write_all(input.as_bytes()) {
+        Ok(()) => {}
+        // A command that asks for nothing may have ended already.
+        Err(fault) => assert_eq!(fault.kind(), std::io::ErrorKind::BrokenPipe),
+    }
+    drop(stdin);
+    let status = finished(&mut child, within);
+    let read = |path| String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned();
+    let said = Said {
+        code: status.and_then(|status| status.code()),
+        out: read(&out),
+        errors: read(&errors),
+    };
+    if status.is_none() {
+        child.kill().expect("our child");
+        child.wait().expect("our child");
+        panic!("not finished within {within:?}: {command:?}: {said:?}");
+    }
+    said
+}

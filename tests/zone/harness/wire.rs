@@ -1,0 +1,177 @@
+//! The wire as a test sees it: typed calls with a bearer, and raw calls of any method with any bytes.
+//!
+//! What it leaves to others: what is expected as an answer.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use http::uri::PathAndQuery;
+use tokio::runtime::Runtime;
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    metadata::MetadataValue,
+};
+use wire::soke::v1::{
+    self, session_service_client::SessionServiceClient, sign_in_request::Proof,
+    user_service_client::UserServiceClient,
+};
+
+/// How long a raw call may take.
+const CALL: Duration = Duration::from_secs(20);
+
+/// One connection to a zone.
+pub(crate) struct Wire {
+    runtime: Runtime,
+    channel: rpc::Channel,
+}
+
+impl Wire {
+    /// Connects, with the zone's CA as the only trust.
+    pub(crate) fn connect(address: SocketAddr, ca_pem: String) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let target = rpc::Target::from(address)
+            .with_server_name("soke.localhost")
+            .expect("a host name");
+        let trust = rpc::Trust::Authority { pem: ca_pem };
+        let channel = runtime
+            .block_on(rpc::connect(&target, &trust))
+            .expect("the zone answers");
+        Self { runtime, channel }
+    }
+
+    /// The connection, for a generated client.
+    pub(crate) fn channel(&self) -> rpc::Channel {
+        self.channel.clone()
+    }
+
+    /// Waits for a call.
+    pub(crate) fn wait<T>(&self, call: impl Future<Output = T>) -> T {
+        self.runtime.block_on(async {
+            tokio::time::timeout(CALL, call)
+                .await
+                .expect("an answer within the bound")
+        })
+    }
+
+    /// Signs in with a proof.
+    pub(crate) fn try_sign_in(&self, proof: Proof) -> Result<v1::SignInResponse, Status> {
+        let request = v1::SignInRequest { proof: Some(proof) };
+        let mut sessions = SessionServiceClient::new(self.channel());
+        self.wait(sessions.sign_in(request))
+            .map(tonic::Response::into_inner)
+    }
+
+    /// Signs in with a one-time code and gives the tokens.
+    pub(crate) fn sign_in(&self, code: &str) -> v1::Tokens {
+        let answer = self
+            .try_sign_in(Proof::LinkCode(code.to_owned()))
+            .expect("a good code");
+        answer.tokens.expect("tokens")
+    }
+
+    /// Makes a user and gives its one-time code.
+    pub(crate) fn create_user(&self, owner: &str, name: &str, role: &str) -> String {
+        let request = v1::CreateUserRequest {
+            user_name: name.to_owned(),
+            role: role.to_owned(),
+            unix_name: String::new(),
+        };
+        let mut users = UserServiceClient::new(self.channel());
+        let answer = self
+            .wait(users.create_user(signed(request, owner)))
+            .expect("a new user");
+        answer.into_inner().sign_in_code
+    }
+
+    /// A fresh one-time code of a user.
+    pub(crate) fn sign_in_code(&self, owner: &str, name: &str) -> String {
+        let request = v1::CreateSignInCodeRequest {
+            user_name: name.to_owned(),
+        };
+        let mut users = UserServiceClient::new(self.channel());
+        let answer = self.wait(users.create_sign_in_code(signed(request, owner)));
+        answer.expect("a code").into_inner().sign_in_code
+    }
+
+    /// Calls any method with one message of any bytes; gives the code, or Ok with the first answer at hand.
+    pub(crate) fn raw(&self, path: &str, message: &[u8], bearer: Option<&str>) -> Result<Bytes, Status> {
+        let path: PathAndQuery = path.parse().expect("a path");
+        let mut request = Request::new(tokio_stream::once(Bytes::copy_from_slice(message)));
+        if let Some(bearer) = bearer {
+            let value: MetadataValue<_> = format!("Bearer {bearer}").parse().expect("ASCII");
+            request.metadata_mut().insert("authorization", value);
+        }
+        let mut client = Grpc::new(self.channel());
+        self.wait(async {
+            client
+                .ready()
+                .await
+                .map_err(|fault| Status::unavailable(fault.to_string()))?;
+            let mut answers = client.streaming(request, path, RawCodec).await?.into_inner();
+            match answers.message().await? {
+                Some(answer) => Ok(answer),
+                None => Ok(Bytes::new()),
+            }
+        })
+    }
+
+    /// The code that a raw call answers.
+    pub(crate) fn code(&self, path: &str, message: &[u8], bearer: Option<&str>) -> Code {
+        match self.raw(path, message, bearer) {
+            Ok(_) => Code::Ok,
+            Err(status) => status.code(),
+        }
+    }
+}
+
+/// A request that carries a bearer.
+pub(crate) fn signed<T>(message: T, bearer: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    let value: MetadataValue<_> = format!("Bearer {bearer}").parse().expect("ASCII");
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+/// Passes message bytes through as they are.
+#[derive(Debug, Clone, Copy)]
+struct RawCodec;
+
+impl Codec for RawCodec {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for RawCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for RawCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}

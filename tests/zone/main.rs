@@ -1,0 +1,10 @@
+//! Whole-zone tests: real processes of the binary, each test with a zone of its own in a temporary folder.
+//!
+//! What it is for: what only the whole can promise: start and stop, a job across the death of its server, who is
+//! refused what at every door, and where no secret may turn up. What it leaves to others: the rooms' own tests.
+
+mod harness;
+
+mod configuration;
+mod first_run;
+mod stopping;
