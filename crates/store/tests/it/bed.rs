@@ -118,3 +118,9 @@ macro_rules! on_both_engines {
 }
 
 pub(crate) use on_both_engines;
+
+/// How often a test is to be repeated: as the project promises it, or less often in everyday runs.
+pub(crate) fn rounds(everyday: u32, promised: u32) -> u32 {
+    let full = std::env::var("SOKE_TEST_FULL").is_ok_and(|value| value == "1");
+    if full { promised } else { everyday }
+}
