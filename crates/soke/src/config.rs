@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) native: Native,
     pub(crate) store: store::Config,
     pub(crate) access: access::Config,
+    pub(crate) jobs: Jobs,
     pub(crate) log: Log,
     shown: Vec<Shown>,
 }
@@ -51,6 +52,12 @@ pub(crate) struct Native {
     pub(crate) listen: rpc::ListenAddress,
     /// Further host names and addresses under which clients reach the listener.
     pub(crate) hosts: Vec<String>,
+}
+
+/// How work of users is done on this machine.
+pub(crate) struct Jobs {
+    /// The number that a user's number is added to for a uid of the zone.
+    pub(crate) first_uid: u32,
 }
 
 /// How and how much is logged to standard error.
@@ -89,6 +96,7 @@ impl Config {
         let native = native(&mut reader);
         let store = store(&mut reader, &data);
         let access = access(&mut reader);
+        let jobs = jobs(&mut reader);
         let log = log(&mut reader);
         let shown = reader.finish()?;
         Ok(Config {
@@ -97,6 +105,7 @@ impl Config {
             native,
             store,
             access,
+            jobs,
             log,
             shown,
         })
@@ -208,6 +217,13 @@ fn access(reader: &mut Reader) -> access::Config {
         token_key_life,
         hashing_at_once: usize::try_from(hashing).unwrap_or(1),
         sign_ins_per_minute: u32::try_from(tries).unwrap_or(1),
+    }
+}
+
+fn jobs(reader: &mut Reader) -> Jobs {
+    let first_uid = reader.whole("jobs.first_uid", 200_000, 1_000..=2_000_000_000);
+    Jobs {
+        first_uid: u32::try_from(first_uid).unwrap_or(u32::MAX / 2),
     }
 }
 

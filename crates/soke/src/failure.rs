@@ -37,6 +37,9 @@ pub(crate) enum Failure {
     /// The zone's root, users or sessions cannot be opened.
     #[error("open the zone")]
     Access(#[from] access::Error),
+    /// What this machine offers cannot be found out.
+    #[error("look at this machine")]
+    Machine(#[from] confine::Error),
     /// A listener cannot be opened.
     #[error("{0}")]
     Gateway(#[from] gateway::Error),
@@ -59,6 +62,7 @@ impl Failure {
             | Failure::Client(_)
             | Failure::Store(_)
             | Failure::Access(_)
+            | Failure::Machine(_)
             | Failure::Gateway(_)
             | Failure::System(_) => chain(self),
         };
@@ -84,6 +88,7 @@ impl Failure {
             | Failure::Stop(_)
             | Failure::Store(_)
             | Failure::Access(_)
+            | Failure::Machine(_)
             | Failure::Gateway(_)
             | Failure::System(_) => None,
         }
@@ -98,6 +103,7 @@ impl Failure {
             Failure::Client(fault) => fault.exit_code(),
             Failure::Store(fault) => cli::exit_code(fault.kind()),
             Failure::Access(fault) => cli::exit_code(fault.kind()),
+            Failure::Machine(fault) => cli::exit_code(fault.kind()),
             Failure::Gateway(fault) => cli::exit_code(fault.kind()),
         }
     }
@@ -112,6 +118,7 @@ impl Failure {
             | Failure::Stop(_)
             | Failure::Store(_)
             | Failure::Access(_)
+            | Failure::Machine(_)
             | Failure::Gateway(_)
             | Failure::Client(_) => return false,
         };

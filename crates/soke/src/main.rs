@@ -6,6 +6,7 @@
 mod args;
 mod config;
 mod failure;
+mod hidden;
 mod lock;
 mod log;
 mod signals;
@@ -23,6 +24,13 @@ use config::{Config, Environment, Flags, Place};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    if let Some(code) = hidden::answer(&arguments) {
+        return code;
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(fault) => return args::explain(&fault),

@@ -117,13 +117,21 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         config: config.access.clone(),
     })
     .await?;
+    let node = wiring::this_machine(config, &groups.slices).await?;
     let listeners = Arc::new(OnceLock::new());
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
-        zone: wiring::zone_in_words(config, &store, clock, &listeners),
+        zone: wiring::zone_in_words(config, &store, clock, &listeners, &node),
     };
     native::add_to(&mut routes, native);
+    let files = wiring::files_here(&node, &access, clock, &groups.slices);
+    let scow = scow::Parts {
+        access: access.clone(),
+        files,
+        cluster: wiring::CLUSTER.to_owned(),
+    };
+    scow::add_to(&mut routes, scow);
     let gateway = wiring::open_front_door(config, &access, routes.routes(), &groups.doors).await?;
     let bound = gateway.bound().into_iter();
     let bound = bound.map(|bound| format!("{} {}", bound.name, bound.address));

@@ -37,8 +37,7 @@ impl FileService for Files {
         let (metadata, extensions, message) = request.into_parts();
         let permit = self.callers.permit::<files::Home>(&metadata, &extensions).await?;
         let GetHomeDirectoryRequest { user_id, cluster } = message;
-        self.callers
-            .check(&permit, &user_id, &cluster, FieldFaults::new())?;
+        self.callers.check(&permit, &user_id, &cluster, Ok(()))?;
         let path = self.files.home(&permit).await.map_err(fault::file_or_folder)?;
         Ok(Response::new(GetHomeDirectoryResponse { path }))
     }

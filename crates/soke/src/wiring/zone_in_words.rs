@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use confine::Confine;
 use native::{Check, Health, Zone};
 use store::Store;
 use tasks::Clock;
@@ -16,19 +17,21 @@ pub(crate) fn zone_in_words(
     store: &Store,
     clock: &Clock,
     listeners: &Arc<OnceLock<Vec<String>>>,
+    machine: &Confine,
 ) -> Zone {
-    let listens = loopback(config);
+    let mut checks = vec![reach(config)];
+    checks.extend(work(machine));
     Zone {
         host: config.zone.host.clone(),
         version: VERSION.to_owned(),
         started_at: clock.now(),
         store_engine: store.engine_name(),
         listeners: Arc::clone(listeners),
-        checks: Arc::new(move || vec![listens.clone()]),
+        checks: Arc::new(move || checks.clone()),
     }
 }
 
-fn loopback(config: &Config) -> Check {
+fn reach(config: &Config) -> Check {
     let text = if config.native.listen.is_loopback() {
         "this machine only; `soke up --listen ADDRESS:PORT` opens it to others"
     } else {
@@ -39,4 +42,20 @@ fn loopback(config: &Config) -> Check {
         health: Health::Ok,
         text: text.to_owned(),
     }
+}
+
+/// How far work of users is set apart on this machine; one line for each thing that is missing.
+fn work(machine: &Confine) -> Vec<Check> {
+    let check = |health, text: String| Check {
+        name: "work".to_owned(),
+        health,
+        text,
+    };
+    let reduced = machine.abilities().reduced();
+    if reduced.is_empty() {
+        let text = "each user's work is set apart by user, namespaces and walls";
+        return vec![check(Health::Ok, text.to_owned())];
+    }
+    let lines = reduced.into_iter();
+    lines.map(|text| check(Health::Reduced, text)).collect()
 }
