@@ -23,13 +23,11 @@ build:
 
 ## Runs the checks and every test, with small counts.
 test: tools
-	@$(XTASK) check
-	@$(XTASK) test
+	@$(XTASK) test --check
 
 ## The same tests with the full counts.
 test-full: tools
-	@$(XTASK) check
-	@$(XTASK) test --full
+	@$(XTASK) test --check --full
 
 ## Holds the tree to its rules: format, lints, layers, lengths, licences, links.
 check:

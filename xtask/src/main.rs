@@ -15,7 +15,8 @@ use anyhow::{Result, bail};
 
 const USAGE: &str = "usage:
   cargo xtask check [--fast] [--root DIR]   hold the tree to its rules; --fast leaves out what compiles
-  cargo xtask test [--full]                 run every test and print the counts; --full uses the full counts";
+  cargo xtask test [--full] [--check]       run every test and print the counts; --full uses the full counts,
+                                            --check counts the check as one more test";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,8 +35,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["check", rest @ ..] => check::run(&check_options(rest)?),
-        ["test"] => run_tests::run(&workspace_root(), run_tests::Counts::Small),
-        ["test", "--full"] => run_tests::run(&workspace_root(), run_tests::Counts::Full),
+        ["test", rest @ ..] => run_tests::run(&workspace_root(), test_options(rest)?),
         _ => bail!("{USAGE}"),
     }
 }
@@ -53,6 +53,21 @@ fn check_options(words: &[&str]) -> Result<check::Options> {
         ["--root", root, rest @ ..] => check::Options {
             root: std::path::absolute(root)?,
             ..check_options(rest)?
+        },
+        [other, ..] => bail!("unknown argument `{other}`\n{USAGE}"),
+    })
+}
+
+fn test_options(words: &[&str]) -> Result<run_tests::Options> {
+    Ok(match words {
+        [] => run_tests::Options::default(),
+        ["--full", rest @ ..] => run_tests::Options {
+            full: true,
+            ..test_options(rest)?
+        },
+        ["--check", rest @ ..] => run_tests::Options {
+            check: true,
+            ..test_options(rest)?
         },
         [other, ..] => bail!("unknown argument `{other}`\n{USAGE}"),
     })

@@ -14,23 +14,27 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::console::{StopWatch, say};
+use crate::{
+    check,
+    console::{StopWatch, say},
+};
 use watch::Watch;
 
-/// How much each test does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Counts {
-    /// Every case once, with the counts of everyday runs.
-    Small,
-    /// The same tests with the counts that the project promises; told to them by `SOKE_TEST_FULL=1`.
-    Full,
+/// What to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options {
+    /// The counts that the project promises instead of those of everyday runs; told by `SOKE_TEST_FULL=1`.
+    pub(crate) full: bool,
+    /// Whether `cargo xtask check` runs first and counts as one test.
+    pub(crate) check: bool,
 }
 
 /// How many of the slowest tests are named at the end.
 const SLOWEST: usize = 10;
 
 /// Runs all tests; says whether all passed. The last line is `N passed, N failed`.
-pub(crate) fn run(root: &Path, counts: Counts) -> Result<bool> {
+pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
+    let checked = options.check.then(|| check(root)).transpose()?;
     let threads = threads();
     let mut command = Command::new("cargo");
     command
@@ -45,7 +49,7 @@ pub(crate) fn run(root: &Path, counts: Counts) -> Result<bool> {
         .args(["--", &format!("--test-threads={threads}")])
         .current_dir(root)
         .stdout(Stdio::piped());
-    if counts == Counts::Full {
+    if options.full {
         command.env("SOKE_TEST_FULL", "1");
     }
     let mut child = command.spawn().context("run cargo test")?;
@@ -70,13 +74,23 @@ pub(crate) fn run(root: &Path, counts: Counts) -> Result<bool> {
     } else {
         sum.failed.max(1)
     };
+    let failed = failed + u64::from(checked == Some(false));
+    let passed = sum.passed + u64::from(checked == Some(true));
     let skipped = if sum.skipped > 0 {
         format!(", {} skipped", sum.skipped)
     } else {
         String::new()
     };
-    say(&format!("{} passed, {failed} failed{skipped}", sum.passed));
+    say(&format!("{passed} passed, {failed} failed{skipped}"));
     Ok(failed == 0)
+}
+
+/// Holds the tree to its rules; a breach is printed and lets the tests run all the same.
+fn check(root: &Path) -> Result<bool> {
+    check::run(&check::Options {
+        root: root.to_owned(),
+        fast: false,
+    })
 }
 
 /// Tests wait for processes and sockets more than they compute, so twice as many run as there are cores.
