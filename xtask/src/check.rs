@@ -100,7 +100,7 @@ fn read(root: &std::path::Path) -> Result<Vec<Breach>> {
     for file in &tree.files {
         breaches.extend(paths::check(file));
         if file.is_rust() {
-            breaches.extend(rust::check(file));
+            breaches.extend(rust::check(file, &manifests::dependencies(&tree, &file.path)));
         }
     }
     breaches.extend(documents::check(&tree));

@@ -1,5 +1,7 @@
 //! The rules for Cargo.toml files: shared lints, shared dependencies, and a reason for each dependency.
 
+use std::collections::BTreeSet;
+
 use toml::{Table, Value};
 
 use super::{
@@ -8,6 +10,9 @@ use super::{
 };
 
 const ROOT: &str = "Cargo.toml";
+
+/// The tables of a member's manifest that name dependencies.
+const KINDS: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 
 /// Checks the root manifest and that of each member.
 pub(crate) fn check(tree: &Tree) -> Vec<Breach> {
@@ -49,8 +54,8 @@ fn member(file: &File, manifest: &Table) -> Vec<Breach> {
             cure,
         ));
     }
-    for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
-        let Some(Value::Table(dependencies)) = manifest.get(kind) else {
+    for kind in KINDS {
+        let Some(Value::Table(dependencies)) = manifest.get(*kind) else {
             continue;
         };
         for (name, value) in dependencies {
@@ -65,6 +70,24 @@ fn member(file: &File, manifest: &Table) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// The names under which the crate that a file belongs to knows its dependencies.
+pub(crate) fn dependencies(tree: &Tree, path: &str) -> BTreeSet<String> {
+    let mut folder = path;
+    while let Some((above, _)) = folder.rsplit_once('/') {
+        folder = above;
+        let Some(file) = tree.file(&format!("{folder}/{ROOT}")) else {
+            continue;
+        };
+        let manifest = file.text.parse::<Table>().unwrap_or_default();
+        let tables = KINDS.iter().filter_map(|kind| manifest.get(*kind)?.as_table());
+        return tables
+            .flat_map(Table::keys)
+            .map(|name| name.replace('-', "_"))
+            .collect();
+    }
+    BTreeSet::new()
 }
 
 /// Whether a line of a manifest declares this dependency.

@@ -1,6 +1,6 @@
 //! The rules for one Rust file: its header, its lengths, and what it may not write.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use proc_macro2::{Delimiter, TokenStream};
 
@@ -25,8 +25,8 @@ const FORBIDDEN_ATTRIBUTES: &[(&str, &str)] = &[
 /// Methods that hand on the thing itself, so that what stands before them is still the receiver.
 const SAME_THING: &[&str] = &["clone", "as_ref", "borrow", "deref", "to_owned"];
 
-/// Checks one Rust file.
-pub(crate) fn check(file: &File) -> Vec<Breach> {
+/// Checks one Rust file of a crate with these dependencies.
+pub(crate) fn check(file: &File, dependencies: &BTreeSet<String>) -> Vec<Breach> {
     let path = &file.path;
     let mut breaches = Vec::new();
     if !file.text.starts_with("//!") {
@@ -48,6 +48,7 @@ pub(crate) fn check(file: &File) -> Vec<Breach> {
         breaches.extend(attribute(path, &row, at));
         breaches.extend(store_write(path, &row, at));
         breaches.extend(transport(path, &row, at));
+        breaches.extend(re_export(path, &row, at, dependencies));
         breaches.extend(sleep(file, &row, at, &tests));
     }
     breaches
@@ -155,6 +156,17 @@ fn transport(path: &str, row: &Row, at: usize) -> Option<Breach> {
         "tonic's transport outside rpc",
         "use rpc::serve and rpc::connect",
     ))
+}
+
+/// `pub use` of something that another crate made.
+fn re_export(path: &str, row: &Row, at: usize, dependencies: &BTreeSet<String>) -> Option<Breach> {
+    let from = row
+        .word(at + 2)
+        .filter(|_| row.word(at) == Some("pub") && row.word(at + 1) == Some("use"))?;
+    let what = format!("a re-export from the crate `{from}`");
+    let cure = "let users name that crate themselves, or wrap what it is in a type of our own";
+    (dependencies.contains(from) && row.is_path_mark(at + 3))
+        .then(|| Breach::new(path, row.line(at), what, cure))
 }
 
 /// A bare `sleep(..)` in test code without its reason.

@@ -318,6 +318,17 @@ fn what_no_source_may_write_fails() -> Result<()> {
 }
 
 #[test]
+fn a_re_export_of_another_crate_fails() -> Result<()> {
+    let tree = Fixture::new()?;
+    let text = "//! Jobs.\nmod submit;\npub use submit::Submit;\npub use access::Actor;\npub(crate) use access::Permit;\nuse model::Id;\n";
+    tree.write("crates/jobs/src/lib.rs", text)?;
+    let cure = "let users name that crate themselves, or wrap what it is in a type of our own";
+    let line = format!("crates/jobs/src/lib.rs:4: a re-export from the crate `access`; cure: {cure}");
+    assert_eq!(tree.breaches()?, [line]);
+    Ok(())
+}
+
+#[test]
 fn a_bare_sleep_in_a_test_fails_without_its_reason() -> Result<()> {
     let tree = Fixture::new()?;
     let sleeps = "//! Waits.
