@@ -91,6 +91,6 @@ pub fn reap() -> usize {
 }
 
 /// Gives killed processes a moment to end.
-pub(crate) fn pause() {
+pub fn pause() {
     std::thread::sleep(Duration::from_millis(2));
 }

@@ -1,0 +1,95 @@
+//! Tests of what a draft may ask for.
+
+use model::Span;
+
+use super::{Draft, MOST_SCRIPT_BYTES, settle};
+use crate::{Config, node::Capacity, stage::Work};
+
+fn node() -> Capacity {
+    Capacity {
+        name: "n".to_owned(),
+        cores: 4,
+        memory_bytes: 8 << 30,
+        reduced: Vec::new(),
+    }
+}
+
+fn draft() -> Draft {
+    Draft::of(Work::Arguments(vec!["/bin/echo".to_owned(), "hello".to_owned()]))
+}
+
+fn faulty_fields(draft: Draft) -> Vec<&'static str> {
+    let faults = settle(draft, &Config::default(), &node()).expect_err("it is refused");
+    faults.iter().map(|fault| fault.field).collect()
+}
+
+#[test]
+fn what_is_not_given_takes_the_default() {
+    let config = Config::default();
+    let settled = settle(draft(), &config, &node()).expect("it is good");
+    assert_eq!((settled.name.as_str(), settled.cores), ("echo", Some(1)));
+    assert_eq!(settled.memory_bytes, Some(config.default_memory_bytes));
+    assert_eq!(settled.time_limit, Some(config.default_time_limit));
+}
+
+#[test]
+fn q09_nothing_and_too_much_are_refused_by_name() {
+    type Change = fn(&mut Draft);
+    let cases: [(&str, Change); 10] = [
+        ("cores", |draft| draft.cores = Some(0)),
+        ("cores", |draft| draft.cores = Some(5)),
+        ("cores", |draft| draft.cores = Some(u32::MAX)),
+        ("memory_bytes", |draft| draft.memory_bytes = Some(0)),
+        ("memory_bytes", |draft| draft.memory_bytes = Some((8 << 30) + 1)),
+        ("memory_bytes", |draft| draft.memory_bytes = Some(u64::MAX)),
+        ("time_limit", |draft| draft.time_limit = Some(Span::ZERO)),
+        ("time_limit", |draft| draft.time_limit = Some(Span::from_secs(-5))),
+        ("time_limit", |draft| {
+            draft.time_limit = Some(Span::from_micros(i64::MAX))
+        }),
+        ("time_limit", |draft| {
+            draft.time_limit = Some(Span::from_micros(999_999))
+        }),
+    ];
+    for (field, change) in cases {
+        let mut draft = draft();
+        change(&mut draft);
+        assert_eq!(faulty_fields(draft), [field]);
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let mut draft = Draft::of(Work::Script(" \n".to_owned()));
+    draft.name = "a\nb".to_owned();
+    draft.request_id = "x".repeat(65);
+    draft.stdout_path = "logs/".to_owned();
+    draft.working_directory = "a\0b".to_owned();
+    draft.cores = Some(0);
+    assert_eq!(
+        faulty_fields(draft),
+        [
+            "work",
+            "name",
+            "request_id",
+            "working_directory",
+            "stdout_path",
+            "cores"
+        ]
+    );
+}
+
+#[test]
+fn work_that_is_none_is_refused() {
+    for work in [
+        Work::Script(String::new()),
+        Work::Script("x".repeat(MOST_SCRIPT_BYTES + 1)),
+        Work::Script("a\0".to_owned()),
+        Work::Arguments(Vec::new()),
+        Work::Arguments(vec![String::new()]),
+        Work::Arguments(vec!["a\0".to_owned()]),
+        Work::Arguments(vec!["a".to_owned(); 5000]),
+    ] {
+        assert_eq!(faulty_fields(Draft::of(work)), ["work"]);
+    }
+}

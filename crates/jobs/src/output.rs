@@ -1,0 +1,85 @@
+//! The output of a job from an offset on, as it grows, until the job has ended.
+//!
+//! The files are read as the job's user, by the node. What it leaves to others: reading (port
+//! [`crate::node::OnNode::read`]), keeping the files (they belong to the user).
+
+use std::{sync::Arc, time::Duration};
+
+use access::Permit;
+use bytes::Bytes;
+use confine::Account;
+use futures::StreamExt as _;
+use model::ErrorKind;
+
+use crate::{Error, Handle, Inner, Output, Stream, Which, get::find, session::Sender, watch::present};
+
+/// How often a growing file is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+impl Handle {
+    /// Gives chunks of an output with the place of each chunk's first byte, from `offset` on, until the job
+    /// has ended and all is given. A job that never started has no output.
+    ///
+    /// # Errors
+    /// `NotFound`: there is none with this number, or it is not within the permit. In the stream: what reading
+    /// the file says, Unauthenticated when the session ends first, Unavailable when the zone stops first.
+    pub async fn output(
+        &self,
+        permit: Permit<Output>,
+        number: u32,
+        which: Which,
+        offset: u64,
+    ) -> Result<Stream<(u64, Bytes)>, Error> {
+        let found = find(&self.inner, &permit, number).await?;
+        let session = permit.actor().user().session;
+        let follower = Follower {
+            inner: Arc::clone(&self.inner),
+            account: found.account,
+            path: found.job.output_path(which),
+            offset,
+        };
+        let id = found.job.id;
+        Ok(
+            self.while_signed_in(session, "jobs.output", move |sender| async move {
+                let mut follower = follower;
+                loop {
+                    // The state first: what was written before the end is then read after it.
+                    let job = present(&follower.inner, id).await?;
+                    let ended = job.state.has_ended();
+                    if job.started_at.is_some() && !follower.read_on(&sender, ended).await? || ended {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }),
+        )
+    }
+}
+
+struct Follower {
+    inner: Arc<Inner>,
+    account: Account,
+    path: String,
+    offset: u64,
+}
+
+impl Follower {
+    /// Gives what is there beyond the offset; false when nobody takes it any more.
+    async fn read_on(&mut self, sender: &Sender<(u64, Bytes)>, ended: bool) -> Result<bool, Error> {
+        let mut chunks = self.inner.node.read(&self.account, &self.path, self.offset);
+        while let Some(chunk) = chunks.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                // The file is made a moment after the job is known to run.
+                Err(error) if error.kind() == ErrorKind::NotFound && !ended => return Ok(true),
+                Err(error) => return Err(error),
+            };
+            let place = self.offset;
+            self.offset += u64::try_from(chunk.len()).unwrap_or(0);
+            if !chunk.is_empty() && sender.send(Ok((place, chunk))).await.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,258 @@
+//! Makes what the node does equal to what the rows want, again and again, from what both say now.
+//!
+//! It takes no input: a change of rows, news from the node or the passing of time only wake it, and every
+//! pass looks at everything that has not ended. So a crash between any two steps is repaired by the next
+//! pass. What it leaves to others: what an event means (module `state`), whose turn it is (module `turn`).
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use access::SystemPermit;
+use model::{ErrorKind, JobId, Span};
+use tasks::{Policy, Tasks};
+
+use crate::{
+    Error, Inner, State,
+    node::{Observed, Report},
+    record::{self, Record, TOPIC},
+    stage::{Cause, Exit, chain},
+    state::Event,
+    turn::{self, Claim, Room},
+};
+
+/// The right under which the reconciler writes.
+const PERMIT: SystemPermit = SystemPermit::new("jobs.reconcile");
+/// A pass at least this often, whatever was missed.
+const PERIOD: Duration = Duration::from_secs(5);
+/// How long after a failed pass the next one begins.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
+
+/// Starts the reconciler.
+pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
+    let token = tasks.token();
+    tasks.spawn("jobs.reconcile", Policy::StopAll, async move {
+        let mut rows = inner.store.watch(TOPIC);
+        loop {
+            let pass = tokio::select! {
+                () = token.cancelled() => return,
+                pass = pass(&inner) => pass,
+            };
+            let longest = match pass {
+                Ok(()) => PERIOD,
+                Err(error) => {
+                    tracing::warn!(
+                        error = chain(&error),
+                        "a pass over the jobs failed and is repeated"
+                    );
+                    AFTER_FAULT
+                }
+            };
+            tokio::select! {
+                () = token.cancelled() => return,
+                () = rows.changed() => {}
+                () = inner.node.changed() => {}
+                () = tokio::time::sleep(longest) => {}
+            }
+        }
+    });
+}
+
+/// One look at everything that has not ended, and every step that follows from it.
+async fn pass(inner: &Inner) -> Result<(), Error> {
+    let reports = inner.node.observe().await?;
+    let records = unfinished(inner).await?;
+    let reported: BTreeMap<JobId, &Observed> = reports
+        .iter()
+        .map(|report| (report.id, &report.observed))
+        .collect();
+    for record in &records {
+        meet(inner, record, reported.get(&record.job.id).copied()).await?;
+    }
+    forget(inner, &reports).await?;
+    give_turns(inner).await
+}
+
+async fn unfinished(inner: &Inner) -> Result<Vec<Record>, Error> {
+    let cluster = inner.config.cluster.clone();
+    let read = PERMIT.read(&inner.store, move |tx| record::unfinished(tx, &cluster));
+    read.await
+}
+
+/// Brings one row and what the node says about it together.
+async fn meet(inner: &Inner, record: &Record, observed: Option<&Observed>) -> Result<(), Error> {
+    let id = record.job.id;
+    if !record.standing.placed {
+        return Ok(());
+    }
+    match observed {
+        Some(Observed::Ended(exit)) => {
+            let exit = Arc::clone(exit);
+            return happen(inner, id, move || Happening::Ended(Arc::clone(&exit))).await;
+        }
+        Some(Observed::Lost) => return happen(inner, id, || Happening::Lost).await,
+        Some(Observed::Running { started_at }) if record.job.state == State::Pending => {
+            let started_at = *started_at;
+            happen(inner, id, move || Happening::Started(started_at)).await?;
+        }
+        Some(Observed::Starting | Observed::Running { .. }) => {}
+        None if record.job.state == State::Running || record.standing.cancel_wanted => {
+            return happen(inner, id, || Happening::Lost).await;
+        }
+        None => return start_on_node(inner, record).await,
+    }
+    if record.standing.cancel_wanted {
+        inner.node.end(id).await?;
+    }
+    Ok(())
+}
+
+/// An event that can be made as often as its transaction is run.
+enum Happening {
+    Started(model::Timestamp),
+    Ended(Arc<Exit>),
+    Lost,
+}
+
+async fn happen(
+    inner: &Inner,
+    id: JobId,
+    happening: impl Fn() -> Happening + Send + 'static,
+) -> Result<(), Error> {
+    let now = inner.clock.now();
+    let write = PERMIT.write(&inner.store, move |tx| {
+        let happening = happening();
+        let event = match &happening {
+            Happening::Started(at) => Event::Started(*at),
+            Happening::Ended(exit) => Event::Ended(exit),
+            Happening::Lost => Event::Lost,
+        };
+        record::happen(tx, id, event, "", now)
+    });
+    write.await.map(drop)
+}
+
+/// Tells the node to start a job. A job that cannot be started here fails; a step that may work later is
+/// repeated by the next pass.
+async fn start_on_node(inner: &Inner, record: &Record) -> Result<(), Error> {
+    let Err(error) = inner.node.start(record.order()).await else {
+        return Ok(());
+    };
+    match error.kind() {
+        ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::Denied => {
+            let now = inner.clock.now();
+            let exit = Arc::new(Exit {
+                cause: Cause::NotStarted,
+                reason: chain(&error),
+                code: None,
+                cpu: Span::ZERO,
+                peak_memory_bytes: 0,
+                started_at: now,
+                ended_at: now,
+                ran: Span::ZERO,
+            });
+            happen(inner, record.job.id, move || Happening::Ended(Arc::clone(&exit))).await
+        }
+        ErrorKind::Unauthenticated
+        | ErrorKind::NotFound
+        | ErrorKind::Exists
+        | ErrorKind::Conflict
+        | ErrorKind::Exhausted
+        | ErrorKind::Unavailable
+        | ErrorKind::Deadline
+        | ErrorKind::Unimplemented
+        | ErrorKind::Internal => Err(error),
+    }
+}
+
+/// Lets the node drop what is written down here, and end what should not run.
+async fn forget(inner: &Inner, reports: &[Report]) -> Result<(), Error> {
+    for report in reports {
+        let id = report.id;
+        let read = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id));
+        let ended_here = read.await?.is_none_or(|record| record.standing.state.has_ended());
+        if !ended_here {
+            continue;
+        }
+        match report.observed {
+            Observed::Ended(_) | Observed::Lost => inner.node.forget(id).await?,
+            Observed::Starting | Observed::Running { .. } => inner.node.end(id).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Starts those whose turn it is, and says what the next one waits for.
+async fn give_turns(inner: &Inner) -> Result<(), Error> {
+    let node = inner.node.capacity();
+    let records = unfinished(inner).await?;
+    let claim = |record: &Record| Claim {
+        user: record.job.user,
+        cores: record.job.cores,
+        memory_bytes: record.job.memory_bytes,
+    };
+    let (placed, waiting): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.standing.placed);
+    let running: Vec<Claim> = placed.into_iter().map(claim).collect();
+    let claims: Vec<(usize, Claim)> = waiting
+        .iter()
+        .enumerate()
+        .map(|(place, record)| (place, claim(record)))
+        .collect();
+    let room = Room {
+        cores: node.cores,
+        memory_bytes: node.memory_bytes,
+    };
+    let turn = turn::next(&claims, &running, room);
+    let next: Vec<&Record> = turn
+        .start
+        .iter()
+        .filter_map(|&place| waiting.get(place).copied())
+        .collect();
+    place(inner, &next, node.name).await?;
+    for record in next {
+        // Looked at again, because somebody may have cancelled it meanwhile.
+        let id = record.job.id;
+        let present = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id)).await?;
+        if present.is_some_and(|present| present.standing.placed && !present.standing.cancel_wanted) {
+            start_on_node(inner, record).await?;
+        }
+    }
+    if let Some((place, left)) = turn.blocked
+        && let Some(record) = waiting.get(place)
+    {
+        explain(inner, record, left).await?;
+    }
+    Ok(())
+}
+
+async fn place(inner: &Inner, next: &[&Record], node_name: String) -> Result<(), Error> {
+    if next.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<JobId> = next.iter().map(|record| record.job.id).collect();
+    let now = inner.clock.now();
+    let write = PERMIT.write(&inner.store, move |tx| {
+        for id in &ids {
+            record::happen(tx, *id, Event::Place, &node_name, now)?;
+        }
+        Ok::<_, Error>(())
+    });
+    write.await
+}
+
+async fn explain(inner: &Inner, record: &Record, left: Room) -> Result<(), Error> {
+    let job = &record.job;
+    let mib = |bytes: u64| bytes >> 20;
+    let reason = format!(
+        "waits for {} cores and {} MiB; {} cores and {} MiB are free",
+        job.cores,
+        mib(job.memory_bytes),
+        left.cores,
+        mib(left.memory_bytes)
+    );
+    if job.reason == reason {
+        return Ok(());
+    }
+    let id = job.id;
+    let write = PERMIT.write(&inner.store, move |tx| record::explain(tx, id, &reason));
+    write.await
+}
