@@ -19,6 +19,7 @@ use crate::{Access, Actor, Error, Peer, Permit};
 
 pub use crate::action::trail::Read;
 pub(crate) use anonymous::Anonymous;
+pub(crate) use chain::begin;
 pub use chain::{Breach, Verdict};
 pub use record::Record;
 pub(crate) use sealer::run as run_sealer;

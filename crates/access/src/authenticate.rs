@@ -9,10 +9,11 @@ use model::{SessionId, Timestamp};
 use store::Tx;
 
 use crate::{
-    Access, Actor, Credential, Error, Peer, UserActor, ZoneRoot,
+    Access, Actor, Credential, Error, Faults, Peer, UserActor, ZoneRoot,
     house::House,
     sessions,
-    token::{Claims, Unproven, Use},
+    sign_in::check_length,
+    token::{Claims, LONGEST, Unproven, Use},
     token_keys,
 };
 
@@ -85,7 +86,9 @@ impl Access {
 
 impl House {
     async fn authenticate(self: &Arc<Self>, token: &str) -> Result<UserActor, Error> {
-        let now = self.clock.now();
+        let (mut faults, now) = (Faults::default(), self.clock.now());
+        check_length(&mut faults, "authorization", token.len(), 0, LONGEST);
+        faults.check()?;
         let claims = self.prove(token, Use::Access, now).await?;
         let found = self
             .store

@@ -121,3 +121,6 @@ impl Challenges {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

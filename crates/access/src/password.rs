@@ -4,7 +4,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash};
+use argon2::{
+    ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, PasswordHash, Salt},
+};
+use subtle::ConstantTimeEq as _;
 use tasks::Tasks;
 use tokio::sync::Semaphore;
 
@@ -17,6 +21,10 @@ pub(crate) const LONGEST: usize = 1024;
 
 /// Memory of one hash in KiB, its passes and lanes: the first choice of the OWASP password storage sheet.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
+/// Bytes of a hash.
+const LENGTH: usize = 32;
+/// The GNU allocator never keeps pieces beyond 32 MiB. Only what is written to takes real memory.
+const GIVEN_BACK: usize = 33 << 20;
 /// How long a sign-in waits for its turn before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -45,13 +53,7 @@ impl Hasher {
     pub(crate) async fn hash(&self, password: &Secret) -> Result<String, Error> {
         let salt = digest::random::<16>()?;
         let password = copy(password);
-        let work = move || {
-            let hash = argon2()?.hash_password_with_salt(password.expose().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(|_fault| Error::Crypto {
-                step: "hash a password",
-            })
-        };
-        self.in_turn(work).await?
+        self.in_turn(move || write_verifier(&password, &salt)).await?
     }
 
     /// Tells whether the password fits the verifier. Without one it takes as long and does not fit.
@@ -59,15 +61,7 @@ impl Hasher {
         let known = verifier.is_some();
         let verifier = verifier.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
         let password = copy(password);
-        let work = move || {
-            let parsed = PasswordHash::new(&verifier).map_err(|_fault| Error::Row { what: "password" })?;
-            Ok::<_, Error>(
-                argon2()?
-                    .verify_password(password.expose().as_bytes(), &parsed)
-                    .is_ok(),
-            )
-        };
-        let fits: bool = self.in_turn(work).await??;
+        let fits = self.in_turn(move || meets(&password, &verifier)).await??;
         Ok(fits && known)
     }
 
@@ -93,15 +87,47 @@ fn copy(password: &Secret) -> Secret {
     Secret::from(password.expose().to_owned())
 }
 
-fn argon2() -> Result<Argon2<'static>, Error> {
+fn write_verifier(password: &Secret, salt: &[u8]) -> Result<String, Error> {
+    let refused = || Error::Crypto {
+        step: "hash a password",
+    };
     let (memory, passes, lanes) = COST;
-    let params = argon2::Params::new(memory, passes, lanes, None);
-    let params = params.map_err(|_fault| Error::Crypto {
-        step: "set up password hashing",
-    })?;
-    Ok(Argon2::new(
-        argon2::Algorithm::Argon2id,
-        argon2::Version::V0x13,
-        params,
-    ))
+    let params = Params::new(memory, passes, lanes, Some(LENGTH)).map_err(|_fault| refused())?;
+    let mut hash = [0; LENGTH];
+    fill(&params, password, salt, &mut hash).ok_or_else(refused)?;
+    let verifier = PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: (&params).try_into().map_err(|_fault| refused())?,
+        salt: Some(Salt::new(salt).map_err(|_fault| refused())?),
+        hash: Some(Output::new(&hash).map_err(|_fault| refused())?),
+    };
+    Ok(verifier.to_string())
+}
+
+fn meets(password: &Secret, verifier: &str) -> Result<bool, Error> {
+    let broken = || Error::Row { what: "password" };
+    let verifier = PasswordHash::new(verifier).map_err(|_fault| broken())?;
+    let (Some(salt), Some(wanted)) = (&verifier.salt, &verifier.hash) else {
+        return Err(broken());
+    };
+    if verifier.algorithm != ARGON2ID_IDENT || verifier.version != Some(Version::V0x13.into()) {
+        return Err(broken());
+    }
+    let params = Params::try_from(&verifier).map_err(|_fault| broken())?;
+    let mut found = vec![0; wanted.as_bytes().len()];
+    fill(&params, password, salt, &mut found).ok_or_else(broken)?;
+    Ok(found.ct_eq(wanted.as_bytes()).into())
+}
+
+/// Runs argon2id in memory that goes back to the system at once: a piece beyond [`GIVEN_BACK`] is mapped and
+/// unmapped by itself, where smaller ones stay with the allocator of each thread that ever hashed.
+fn fill(params: &Params, password: &Secret, salt: &[u8], hash: &mut [u8]) -> Option<()> {
+    let blocks = params.block_count();
+    let mut memory: Vec<Block> = Vec::with_capacity(blocks.max(GIVEN_BACK / Block::SIZE));
+    memory.resize(blocks, Block::new());
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    argon2
+        .hash_password_into_with_memory(password.expose().as_bytes(), salt, hash, &mut memory)
+        .ok()
 }

@@ -107,3 +107,6 @@ impl Table {
         roles.iter().filter_map(|role| self.reach(*role, action)).max()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,8 @@ impl Access {
             let life = config.longest_token();
             let make = move |tx: &mut store::Tx<'_>| {
                 draft.write(tx, &key, &id, now)?;
-                token_keys::make(tx, &key, life, now)
+                token_keys::make(tx, &key, life, now)?;
+                audit::begin(tx, &key, now)
             };
             store.write(make).await?;
         }

@@ -174,3 +174,6 @@ impl<'a> Unproven<'a> {
         good.then_some(claims)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,7 +79,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, seal: &Seal, longest: Span, now: Timestamp) 
             params![now, now + longest, before.as_str()],
         )?;
     }
-    tx.execute("DELETE FROM token_keys WHERE good_until < ?1", params![now])?;
+    tx.execute("DELETE FROM token_keys WHERE good_until <= ?1", params![now])?;
     seal.put(tx, &record(&fingerprint), document.as_ref(), now)?;
     tx.execute(
         "INSERT INTO token_keys (fingerprint, public_key, made_at) VALUES (?1, ?2, ?3)",

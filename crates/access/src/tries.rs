@@ -158,3 +158,6 @@ fn drop_least<K: Ord + Clone, V, O: Ord>(map: &mut BTreeMap<K, V>, order: impl F
         map.remove(&key);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,6 @@ impl Anonymous {
         over.into_values().flatten().map(entry).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,12 +63,10 @@ struct Head {
 }
 
 fn read_head(tx: &mut Tx<'_>, seal: &Seal) -> Result<Head, Error> {
-    let Some(text) = seal.open(tx, HEAD)? else {
-        return Ok(Head {
-            seq: 0,
-            hash: START.to_owned(),
-        });
+    let broken = || Error::SealBroken {
+        name: HEAD.to_owned(),
     };
+    let text = seal.open(tx, HEAD)?.ok_or_else(broken)?;
     let text = std::str::from_utf8(&text)
         .ok()
         .and_then(|text| text.split_once(' '));
@@ -79,6 +77,11 @@ fn read_head(tx: &mut Tx<'_>, seal: &Seal) -> Result<Head, Error> {
         })
     });
     head.ok_or(Error::Row { what: "audit head" })
+}
+
+/// Seals the head of a chain without rows, when the zone is made: from then on a missing head is a breach.
+pub(crate) fn begin(tx: &mut Tx<'_>, seal: &Seal, now: Timestamp) -> Result<(), Error> {
+    seal.put(tx, HEAD, format!("0 {START}").as_bytes(), now)
 }
 
 /// Tells whether a row waits for its place.

@@ -1,0 +1,9 @@
+//! Tests of access with a real store: one binary, one file for each promise's group.
+
+mod bed;
+mod rights;
+mod root;
+mod sign_in;
+mod story;
+mod tokens;
+mod trail;
