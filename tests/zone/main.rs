@@ -6,5 +6,6 @@
 mod harness;
 
 mod configuration;
+mod documents;
 mod first_run;
 mod stopping;
