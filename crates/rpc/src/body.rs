@@ -104,7 +104,8 @@ impl HttpBody for Incoming {
     }
 }
 
-/// A response body that ends at the deadline with DEADLINE_EXCEEDED; the handler's stream is dropped then.
+/// A response body that ends at the deadline with DEADLINE_EXCEEDED; what it comes from, a handler's stream or
+/// a connection's, is dropped then.
 pub(crate) struct Outgoing {
     body: Option<Body>,
     until: Pin<Box<Sleep>>,

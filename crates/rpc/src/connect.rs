@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     str::FromStr,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -15,16 +15,21 @@ use http::{Request, Response, Uri, uri::Authority};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
+use tasks::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
+    time::{Sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
 use tonic::{body::Body, transport::Endpoint};
 use tower::Service;
 
-use crate::{Error, Trust, error::shortened};
+use crate::{
+    Deadline, Error, Trust,
+    body::{Outgoing, expired},
+    error::shortened,
+};
 
 /// The longest time that a connection may take to stand, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -107,9 +112,22 @@ fn authority(text: &str) -> Result<Authority, Error> {
 }
 
 /// A connection for calls; give clones of it to generated clients. It connects again by itself when the
-/// connection is lost.
+/// connection is lost. A call past the deadline that its metadata carries ends with DEADLINE_EXCEEDED, its
+/// stream too.
 #[derive(Debug, Clone)]
-pub struct Channel(tonic::transport::Channel);
+pub struct Channel {
+    transport: tonic::transport::Channel,
+    clock: Clock,
+}
+
+impl Channel {
+    fn new(transport: tonic::transport::Channel) -> Self {
+        Self {
+            transport,
+            clock: Clock::system(),
+        }
+    }
+}
 
 impl Service<Request<Body>> for Channel {
     type Response = Response<Body>;
@@ -117,23 +135,45 @@ impl Service<Request<Body>> for Channel {
     type Future = Answer;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.transport.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        Answer(self.0.call(request))
+        // A malformed header is the server's to refuse.
+        let deadline = Deadline::of(request.headers(), &self.clock).ok().flatten();
+        Answer {
+            until: deadline.map(|deadline| {
+                let until = tokio::time::Instant::from_std(deadline.at());
+                (Box::pin(tokio::time::sleep_until(until)), deadline)
+            }),
+            transport: self.transport.call(request),
+        }
     }
 }
 
 /// The answer of a [`Channel`] on its way.
 #[derive(Debug)]
-pub struct Answer(tonic::transport::channel::ResponseFuture);
+pub struct Answer {
+    until: Option<(Pin<Box<Sleep>>, Deadline)>,
+    transport: tonic::transport::channel::ResponseFuture,
+}
 
 impl Future for Answer {
     type Output = Result<Response<Body>, tonic::transport::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        let answer = &mut *self;
+        // Asked first: the library's own timer of the same call would say CANCELLED.
+        if let Some((until, _)) = &mut answer.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Ok(expired().into_http()));
+        }
+        let response = ready!(Pin::new(&mut answer.transport).poll(cx))?;
+        Poll::Ready(Ok(match &answer.until {
+            Some((_, deadline)) => response.map(|body| Body::new(Outgoing::new(body, deadline))),
+            None => response,
+        }))
     }
 }
 
@@ -145,7 +185,7 @@ impl Future for Answer {
 pub async fn connect(target: &Target, trust: &Trust) -> Result<Channel, Error> {
     let (endpoint, dialer) = prepare(target, trust)?;
     let connected = endpoint.connect_with_connector(dialer).await;
-    connected.map(Channel).map_err(|source| Error::Connect {
+    connected.map(Channel::new).map_err(|source| Error::Connect {
         target: target.to_string(),
         source: source.into(),
     })
@@ -157,7 +197,7 @@ pub async fn connect(target: &Target, trust: &Trust) -> Result<Channel, Error> {
 /// Invalid when the trust or the server name cannot be used.
 pub fn connect_lazy(target: &Target, trust: &Trust) -> Result<Channel, Error> {
     let (endpoint, dialer) = prepare(target, trust)?;
-    Ok(Channel(endpoint.connect_with_connector_lazy(dialer)))
+    Ok(Channel::new(endpoint.connect_with_connector_lazy(dialer)))
 }
 
 fn prepare(target: &Target, trust: &Trust) -> Result<(Endpoint, Dialer), Error> {
