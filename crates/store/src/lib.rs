@@ -19,6 +19,7 @@
 //! sort by their bytes; `LIKE` minds case.
 
 mod call;
+mod counts;
 mod error;
 mod feed;
 mod migrate;
@@ -34,6 +35,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::sync::mpsc;
 
+pub use counts::Counts;
 pub use error::{Error, Fault};
 pub use feed::{Change, Watch};
 pub use migrate::Migration;
@@ -41,6 +43,7 @@ pub use tx::Tx;
 pub use value::{FromValue, Row, Value};
 
 use call::{Call, call};
+use counts::Counters;
 use feed::Feed;
 use queue::Job;
 
@@ -99,7 +102,15 @@ pub struct Store {
 struct Inner {
     queues: Queues,
     feed: Arc<Feed>,
+    counters: Arc<Counters>,
     tasks: Tasks,
+}
+
+/// What the store shares with its threads.
+struct Shared {
+    tasks: Tasks,
+    feed: Arc<Feed>,
+    counters: Arc<Counters>,
 }
 
 enum Queues {
@@ -143,11 +154,16 @@ impl Store {
         let tasks = tasks.child();
         let feed = Arc::new(Feed::default());
         let (config, migrations) = (config.clone(), migrations.to_vec());
-        let (owner, wakers) = (tasks.clone(), Arc::clone(&feed));
+        let counters = Arc::new(Counters::default());
+        let shared = Shared {
+            tasks: tasks.clone(),
+            feed: Arc::clone(&feed),
+            counters: Arc::clone(&counters),
+        };
         let open = move || match config.engine {
-            Engine::Sqlite { path } => sqlite::open(&path, &migrations, &owner, &wakers).map(Queues::Sqlite),
+            Engine::Sqlite { path } => sqlite::open(&path, &migrations, &shared).map(Queues::Sqlite),
             Engine::Postgres { url, connections } => {
-                postgres::open(&url, connections, &migrations, &owner, &wakers).map(Queues::Postgres)
+                postgres::open(&url, connections, &migrations, &shared).map(Queues::Postgres)
             }
         };
         let opened = tasks.blocking("store.open", open).await;
@@ -158,7 +174,12 @@ impl Store {
             tasks.token().cancel();
         }
         let queues = queues?;
-        let inner = Inner { queues, feed, tasks };
+        let inner = Inner {
+            queues,
+            feed,
+            counters,
+            tasks,
+        };
         Ok(Store {
             inner: Arc::new(inner),
         })
@@ -214,6 +235,12 @@ impl Store {
             Queues::Sqlite(_) => "sqlite",
             Queues::Postgres(_) => "postgresql",
         }
+    }
+
+    /// What this store has committed since it was opened.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.inner.counters.read()
     }
 
     /// Closes the store for every clone: what is queued is still done and answered, what comes later is

@@ -8,16 +8,20 @@ mod setup;
 mod worker;
 
 use std::{
+    net::IpAddr,
     str::FromStr as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use postgres::Config;
+use postgres::{
+    Config,
+    config::{Host, SslMode},
+};
 use tasks::{Policy, Tasks};
 use tokio::sync::mpsc;
 
-use crate::{Error, Migration, QUEUE, feed::Feed, queue::Job};
+use crate::{Error, Migration, QUEUE, Shared, queue::Job};
 
 pub(crate) use session::Session;
 
@@ -29,24 +33,33 @@ pub(crate) fn open(
     url: &str,
     connections: usize,
     migrations: &[Migration],
-    tasks: &Tasks,
-    feed: &Arc<Feed>,
+    shared: &Shared,
 ) -> Result<mpsc::Sender<Job>, Error> {
     let config = configure(url)?;
     let mut session = Session::connect(&config)?;
     setup::check(&mut session)?;
     setup::migrate(&mut session, migrations)?;
     let newest = setup::newest_revision(&mut session)?;
-    let listener = listener::Listener::new(config.clone(), Arc::clone(feed), tasks.token(), newest);
-    start(tasks, "store.listener", move || listener.run())?;
+    let listener = listener::Listener::new(
+        config.clone(),
+        Arc::clone(&shared.feed),
+        shared.tasks.token(),
+        newest,
+    );
+    start(&shared.tasks, "store.listener", move || listener.run())?;
     let (send, receive) = mpsc::channel(QUEUE);
     let queue = Arc::new(Mutex::new(receive));
     let turn = Arc::new(Mutex::new(()));
     let mut first = Some(session);
     for number in 1..=connections.max(1) {
-        let worker = worker::Worker::new(config.clone(), first.take(), Arc::clone(&turn));
+        let worker = worker::Worker::new(
+            config.clone(),
+            first.take(),
+            Arc::clone(&turn),
+            Arc::clone(&shared.counters),
+        );
         let queue = Arc::clone(&queue);
-        start(tasks, &format!("store.worker{number}"), move || {
+        start(&shared.tasks, &format!("store.worker{number}"), move || {
             worker.run(&queue)
         })?;
     }
@@ -61,10 +74,28 @@ fn start(tasks: &Tasks, name: &str, run: impl FnOnce() + Send + 'static) -> Resu
 fn configure(url: &str) -> Result<Config, Error> {
     // The parser's own words may hold parts of the address, so they are not passed on.
     let mut config = Config::from_str(url).map_err(|_secret| Error::BadAddress)?;
+    let near =
+        config.get_hosts().iter().all(is_near) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+    if !near && config.get_ssl_mode() != SslMode::Disable {
+        return Err(Error::Unfit {
+            what: "the address leads over the network, and the store does not speak TLS".to_owned(),
+            cure: "use a Unix socket or a tunnel that ends on this machine, or add `sslmode=disable` to the \
+                   address where the network is trusted with the password and every row",
+        });
+    }
     config
         .application_name("soke")
         .connect_timeout(Duration::from_secs(5))
         .tcp_user_timeout(Duration::from_secs(15))
         .keepalives_idle(Duration::from_secs(30));
     Ok(config)
+}
+
+fn is_near(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+    }
 }

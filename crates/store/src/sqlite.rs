@@ -17,9 +17,7 @@ use tasks::{Clock, Policy, Tasks};
 use tokio::sync::mpsc;
 
 use crate::{
-    Call, Error, Migration, QUEUE,
-    feed::Feed,
-    migrate,
+    Call, Error, Migration, QUEUE, Shared, migrate,
     queue::{self, Job},
     tx::{self, Tx},
 };
@@ -61,25 +59,20 @@ impl Queues {
 }
 
 /// Opens the file, migrates it and starts the threads.
-pub(crate) fn open(
-    path: &Path,
-    migrations: &[Migration],
-    tasks: &Tasks,
-    feed: &Arc<Feed>,
-) -> Result<Queues, Error> {
+pub(crate) fn open(path: &Path, migrations: &[Migration], shared: &Shared) -> Result<Queues, Error> {
     let (path, lock) = file::prepare(path)?;
     // Every thread holds the lock, so the file is free only when the last one has ended.
     let lock = Arc::new(lock);
     let connection = connect(&path, true)?;
     migrate(&connection, migrations)?;
     let (writes, queue) = mpsc::channel(QUEUE);
-    let writer = writer::Writer::new(connection, Arc::clone(feed));
+    let writer = writer::Writer::new(connection, shared);
     let held = Arc::clone(&lock);
     let run = move || {
         writer.run(queue);
         drop(held);
     };
-    start(tasks, "store.writer", run)?;
+    start(&shared.tasks, "store.writer", run)?;
     let (reads, queue) = mpsc::channel(QUEUE);
     let queue = Arc::new(Mutex::new(queue));
     for number in 1..=READERS {
@@ -90,7 +83,7 @@ pub(crate) fn open(
             drop(connection);
             drop(held);
         };
-        start(tasks, &format!("store.reader{number}"), run)?;
+        start(&shared.tasks, &format!("store.reader{number}"), run)?;
     }
     Ok(Queues { writes, reads })
 }
@@ -179,8 +172,8 @@ fn read_one(connection: &Connection, mut call: Box<dyn Call>) {
     if call.abandoned() {
         return;
     }
-    if let Err(error) = connection.execute_batch("BEGIN") {
-        call.answer(Err(statement::error("begin to read", &error)));
+    if let Err(error) = statement::execute(connection, "BEGIN", &[]) {
+        call.answer(Err(error));
         return;
     }
     let mut tx = Tx::new(tx::Connection::Sqlite(connection), false);
@@ -188,9 +181,9 @@ fn read_one(connection: &Connection, mut call: Box<dyn Call>) {
     let (broken, _) = tx.end();
     let outcome = tx::verdict(ran, broken).map(drop);
     if !connection.is_autocommit()
-        && let Err(error) = connection.execute_batch("ROLLBACK")
+        && let Err(fault) = statement::execute(connection, "ROLLBACK", &[])
     {
-        tracing::warn!(fault = %statement::fault(&error), "a read does not end");
+        tracing::warn!(?fault, "a read does not end");
     }
     call.answer(outcome);
 }

@@ -140,7 +140,8 @@ impl Tx<'_> {
 
     /// The newest revision that this transaction sees; 0 before the first change.
     ///
-    /// What was read in the same transaction is as new as this revision: it is the key for caches.
+    /// What was read in the same transaction is as new as this revision: it is the key for caches. It is meant
+    /// for reads; in a write on PostgreSQL it makes every other change a conflict.
     ///
     /// # Errors
     /// As [`Tx::execute`].

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::Session;
 use crate::{
     Call, Error,
+    counts::Counters,
     queue::{self, Job},
     tx::{self, Broken, Tx},
 };
@@ -38,6 +39,7 @@ pub(super) struct Worker {
     reconnect: Backoff,
     not_before: Option<Instant>,
     turn: Arc<Mutex<()>>,
+    counters: Arc<Counters>,
 }
 
 /// What one run of a closure came to.
@@ -51,7 +53,12 @@ enum Attempt {
 }
 
 impl Worker {
-    pub(super) fn new(config: postgres::Config, session: Option<Session>, turn: Arc<Mutex<()>>) -> Self {
+    pub(super) fn new(
+        config: postgres::Config,
+        session: Option<Session>,
+        turn: Arc<Mutex<()>>,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             config,
             session,
@@ -59,6 +66,7 @@ impl Worker {
             reconnect: Backoff::new(RECONNECTS.0, RECONNECTS.1),
             not_before: None,
             turn,
+            counters,
         }
     }
 
@@ -125,7 +133,7 @@ impl Worker {
             Some(Broken::Failed) | None => tx::verdict(ran, broken),
         };
         match verdict {
-            Ok(true) => self.commit(),
+            Ok(true) => self.commit(writes),
             Ok(false) => {
                 self.undo();
                 Attempt::Answer(Ok(()))
@@ -137,10 +145,15 @@ impl Worker {
         }
     }
 
-    fn commit(&mut self) -> Attempt {
+    fn commit(&mut self, writes: bool) -> Attempt {
         let committed = self.session.as_mut().map_or(Err(Error::Closed), Session::commit);
         match committed {
-            Ok(()) => Attempt::Answer(Ok(())),
+            Ok(()) => {
+                if writes {
+                    self.counters.committed(1);
+                }
+                Attempt::Answer(Ok(()))
+            }
             Err(Error::Conflict { .. }) => Attempt::Conflict,
             Err(fault) => {
                 if matches!(fault, Error::Commit { .. }) {

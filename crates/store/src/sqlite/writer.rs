@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 
 use super::statement;
 use crate::{
-    CHANGES_KEPT, CHANGES_SLACK, Call, Error, Fault, Value,
+    CHANGES_KEPT, CHANGES_SLACK, Call, Error, Fault, Shared, Value,
+    counts::Counters,
     feed::Feed,
     queue::Job,
     tx::{self, Tx},
@@ -28,6 +29,7 @@ const BATCH_WITHIN: Duration = Duration::from_millis(25);
 pub(super) struct Writer {
     connection: Connection,
     feed: Arc<Feed>,
+    counters: Arc<Counters>,
     clock: Clock,
     trimmed: Option<i64>,
 }
@@ -36,14 +38,16 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Batch {
     ran: Vec<(Box<dyn Call>, Result<(), Error>)>,
+    kept: usize,
     changes: Vec<(String, i64)>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, feed: Arc<Feed>) -> Self {
+    pub(super) fn new(connection: Connection, shared: &Shared) -> Self {
         Self {
             connection,
-            feed,
+            feed: Arc::clone(&shared.feed),
+            counters: Arc::clone(&shared.counters),
             clock: Clock::system(),
             trimmed: None,
         }
@@ -61,8 +65,8 @@ impl Writer {
     }
 
     fn batch(&mut self, first: Box<dyn Call>, queue: &mut mpsc::Receiver<Job>) {
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
-            first.answer(Err(statement::error("begin a transaction", &error)));
+        if let Err(error) = self.run_cached("BEGIN IMMEDIATE") {
+            first.answer(Err(error));
             return;
         }
         let began = self.clock.monotonic();
@@ -111,6 +115,7 @@ impl Writer {
                 .and_then(|()| self.run_cached("RELEASE one"))
         };
         if kept {
+            batch.kept += 1;
             batch.changes.extend(changes);
         }
         let stands = ended.is_ok();
@@ -133,6 +138,9 @@ impl Writer {
             self.commit()
         };
         if committed.is_ok() {
+            if batch.kept > 0 {
+                self.counters.committed(batch.kept);
+            }
             self.feed.publish(&batch.changes);
         }
         for (call, outcome) in batch.ran {

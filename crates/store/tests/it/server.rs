@@ -49,6 +49,25 @@ async fn the_address_is_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_across_the_network_is_refused_unless_the_address_says_that_it_is_trusted() {
+    let bed = Bed::sqlite();
+    for url in [
+        "postgresql://u:canary@192.0.2.1/d",
+        "postgresql://u:canary@db.example/d?sslmode=require",
+        "host=localhost hostaddr=192.0.2.1 user=u password=canary",
+    ] {
+        let error = refused(&bed, url).await;
+        assert!(error.to_string().contains("sslmode=disable"), "{error}");
+    }
+    let trusted = refused(
+        &bed,
+        "postgresql://u:canary@no-such-host.invalid/d?sslmode=disable",
+    )
+    .await;
+    assert_eq!(trusted.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_sorts_or_spells_otherwise_is_refused() {
     let bed = Bed::sqlite();
     let server = Postgres::shared();
