@@ -16,6 +16,7 @@ mod keep;
 mod run;
 mod spec;
 mod supervise;
+mod words;
 
 use std::{
     io::{self, Write as _},

@@ -5,7 +5,7 @@
 
 use std::{
     io::BufReader,
-    path::Path,
+    path::{Component, Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -138,12 +138,27 @@ fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Op
         .lines()
         .next()
         .unwrap_or(cure);
-    let path = Path::new(&span.file_name);
-    let file = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    let path = plain(Path::new(&span.file_name));
+    let file = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
     let what = diagnostic
         .message
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
     Some(Breach::new(&file, span.line_start, format!("{what}{code}"), cure))
+}
+
+/// The path without `..`: cargo names a file outside its crate's folder through that folder.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
+        }
+    }
+    plain
 }

@@ -66,6 +66,7 @@ pub(crate) async fn eventually<T, W: Future<Output = Option<T>>>(mut look: impl 
             if let Some(found) = look().await {
                 return found;
             }
+            // may sleep: what is waited for has no event, so it is looked at again
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })

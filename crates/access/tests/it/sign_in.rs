@@ -348,6 +348,7 @@ async fn crowd() {
     let answers = loop {
         tokio::select! {
             answers = &mut crowd => break answers,
+            // may sleep: memory is measured every 20 ms while the crowd signs in
             () = tokio::time::sleep(Duration::from_millis(20)) => {
                 most = most.max(resident_kib());
                 assert!(bed.stands(&ada).await, "other calls are answered meanwhile");

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write},
+    io::{Read as _, Write},
     os::fd::AsFd,
     process::{ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -26,43 +26,19 @@ use nix::{
     unistd::Pid,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde::{Deserialize, Serialize};
 use tasks::Clock;
 
 use super::{
     Error, RUN, SUBCOMMAND,
     spec::{Cause, Exit, Spec},
     supervise::micros,
+    words::{MEMORY, Word, read_order},
 };
-
-/// Commands of the supervisor, one byte each.
-pub(super) const END: u8 = b'e';
-pub(super) const MEMORY: u8 = b'm';
 
 /// How often memory is sampled where no control group holds it.
 const SAMPLE: Duration = Duration::from_millis(100);
 /// How long killed processes may take to be gone.
 const LAST: Duration = Duration::from_secs(10);
-/// The longest order, in bytes.
-const LONGEST_ORDER: u64 = 64 << 20;
-
-/// What the keeper says to the supervisor, one JSON line each.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Word {
-    /// The program runs since this instant.
-    Started(Timestamp),
-    /// Everything of the job has ended.
-    Ended(Exit),
-}
-
-/// Sends the order: its length as eight bytes, then itself.
-pub(super) fn send_order(to: &mut impl Write, spec: &Spec) -> io::Result<()> {
-    let bytes = serde_json::to_vec(spec).map_err(io::Error::other)?;
-    to.write_all(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes())?;
-    to.write_all(&bytes)
-}
-
 pub(super) fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
     timeout.map(|timeout| Timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
@@ -110,18 +86,6 @@ pub(super) fn keep() -> Result<(), Error> {
     keeper.start(&order)?;
     keeper.watch()?;
     keeper.finish()
-}
-
-fn read_order(from: &mut File) -> io::Result<Vec<u8>> {
-    let mut length = [0; 8];
-    from.read_exact(&mut length)?;
-    let length = u64::from_be_bytes(length);
-    if length > LONGEST_ORDER {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut bytes = Vec::new();
-    from.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 struct Keeper {

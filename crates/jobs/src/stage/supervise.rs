@@ -30,9 +30,9 @@ use rustix::{
 use tasks::Clock;
 
 use super::{
-    Error, KEEP, SUBCOMMAND,
-    keep::{self, Word},
+    Error, KEEP, SUBCOMMAND, keep,
     spec::{Cause, Exit, Folder, Spec},
+    words::{self, Word},
 };
 
 /// How often the control group is asked for kills for want of memory.
@@ -164,7 +164,7 @@ impl Supervisor {
                 io::ErrorKind::BrokenPipe.into(),
             ));
         };
-        keep::send_order(&mut commands, spec).map_err(Error::step("give the keeper its order"))?;
+        words::send_order(&mut commands, spec).map_err(Error::step("give the keeper its order"))?;
         Ok(Self {
             folder: folder.clone(),
             clock,
@@ -243,7 +243,7 @@ impl Supervisor {
         }
         if self.give_up_at.is_none() {
             self.give_up_at = Some(self.clock.monotonic() + self.grace + KEEPER_GRACE);
-            self.tell(keep::END);
+            self.tell(words::END);
         }
         Ok(())
     }
@@ -252,7 +252,7 @@ impl Supervisor {
         let kills = self.group.as_ref().map_or(0, |group| group.usage().memory_kills);
         if kills > 0 && !self.short_of_memory {
             self.short_of_memory = true;
-            self.tell(keep::MEMORY);
+            self.tell(words::MEMORY);
         }
     }
 
