@@ -9,7 +9,7 @@ use model::{SessionId, Timestamp};
 use store::Tx;
 
 use crate::{
-    Access, Actor, Credential, Error, Faults, Peer, UserActor, ZoneRoot,
+    Access, Actor, Credential, Error, Faults, Peer, Secret, UserActor, Verified, ZoneRoot,
     house::House,
     sessions,
     sign_in::check_length,
@@ -31,12 +31,25 @@ impl Access {
     /// `Unauthenticated` where it is not good, has ended, or its session has ended; `Invalid` where it is far
     /// too long; the store's own. Refusals are counted by address and minute.
     pub async fn authenticate(&self, credential: Credential, peer: &Peer) -> Result<Actor, Error> {
-        let Credential::Bearer(token) = credential;
+        let (Credential::Bearer(token) | Credential::KrpcToken(token)) = credential;
+        Ok(self.verify(token, peer).await?.actor)
+    }
+
+    /// Tells who shows this access token, and through which app.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub async fn verify(&self, token: Secret, peer: &Peer) -> Result<Verified, Error> {
         let known = self.house.authenticate(token.expose()).await;
-        known.map(Actor::User).inspect_err(|error| {
+        let known = known.inspect_err(|error| {
             if matches!(error, Error::BadToken | Error::SessionEnded | Error::Invalid(_)) {
                 self.house.anonymous.count(peer, ACTION, self.house.clock.now());
             }
+        });
+        let (user, claims) = known?;
+        Ok(Verified {
+            actor: Actor::User(user),
+            app_id: claims.appid,
         })
     }
 
@@ -85,18 +98,19 @@ impl Access {
 }
 
 impl House {
-    async fn authenticate(self: &Arc<Self>, token: &str) -> Result<UserActor, Error> {
+    async fn authenticate(self: &Arc<Self>, token: &str) -> Result<(UserActor, Claims), Error> {
         let (mut faults, now) = (Faults::default(), self.clock.now());
         check_length(&mut faults, "authorization", token.len(), 0, LONGEST);
         faults.check()?;
         let claims = self.prove(token, Use::Access, now).await?;
+        let number = claims.session;
         let found = self
             .store
-            .read(move |tx: &mut Tx<'_>| sessions::standing(tx, claims.session, now))
+            .read(move |tx: &mut Tx<'_>| sessions::standing(tx, number, now))
             .await?;
         // The claims are ours and signed; that they fit the row guards against a store put back from a backup.
         if found.user.id == claims.uid {
-            Ok(found.user)
+            Ok((found.user, claims))
         } else {
             Err(Error::BadToken)
         }

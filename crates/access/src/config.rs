@@ -27,6 +27,9 @@ pub struct Config {
     pub hashing_at_once: usize,
     /// How many sign-ins one address may try per minute: 120.
     pub sign_ins_per_minute: u32,
+    /// Whether BuckyOS's password proof signs in. It needs a second, weaker verifier of each password, which is
+    /// kept sealed; without it none is kept: yes.
+    pub password_proof: bool,
 }
 
 impl Default for Config {
@@ -41,6 +44,7 @@ impl Default for Config {
             token_key_life: Span::from_secs(30 * DAY),
             hashing_at_once: 2,
             sign_ins_per_minute: 120,
+            password_proof: true,
         }
     }
 }

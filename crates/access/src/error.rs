@@ -52,6 +52,55 @@ impl fmt::Display for Faults {
     }
 }
 
+/// What is wrong with a login JWT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JwtFault {
+    /// It is no JWT at all.
+    NotJwt,
+    /// Its header is not well formed.
+    Header,
+    /// It is not signed with Ed25519.
+    Algorithm,
+    /// One of its claims has another type than it should.
+    Claims,
+    /// This claim is missing.
+    Missing(&'static str),
+    /// No key of the issuer fits the signature, or there is no such issuer.
+    Signature,
+    /// Its end has passed.
+    Expired,
+    /// Its end lies more than a day ahead.
+    TooLong,
+    /// The key id and the issuer differ.
+    KeyId,
+    /// The issuer speaks for somebody else.
+    Subject,
+    /// It was written for somebody else.
+    Audience,
+    /// It is a token of this zone, which is carried on by refreshing it.
+    OwnToken,
+}
+
+impl fmt::Display for JwtFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            JwtFault::NotJwt => "it is no JWT",
+            JwtFault::Header => "its header is not well formed",
+            JwtFault::Algorithm => "its algorithm is not EdDSA",
+            JwtFault::Claims => "a claim is of the wrong type",
+            JwtFault::Missing(claim) => return write!(f, "the claim `{claim}` is missing"),
+            JwtFault::Signature => "its signature is not good",
+            JwtFault::Expired => "it has ended",
+            JwtFault::TooLong => "it ends more than a day from now",
+            JwtFault::KeyId => "its key id is not its issuer",
+            JwtFault::Subject => "its issuer may speak for nobody else",
+            JwtFault::Audience => "it was written for another audience",
+            JwtFault::OwnToken => "it is a token of this zone: refresh it instead",
+        };
+        f.write_str(text)
+    }
+}
+
 /// Says which step failed. The texts may be shown to the caller where [`Error::kind`] is not `Internal`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -64,6 +113,37 @@ pub enum Error {
     /// The access or refresh token is missing, not ours, changed, or past its end.
     #[error("accept the token: it is not good or has ended, sign in again")]
     BadToken,
+    /// The refresh token was used before, and so its session was ended.
+    #[error("accept the refresh token: it was used before and its session has ended, sign in again")]
+    RefreshReused,
+    /// A login JWT, signed by a user's own key, is not accepted.
+    #[error("accept the login JWT: {fault}")]
+    BadJwt {
+        /// What is wrong with it.
+        fault: JwtFault,
+    },
+    /// The proof was good and came a second time.
+    #[error("sign in: this nonce or login JWT was used before")]
+    ProofUsed,
+    /// The nonce of a password proof lies too far from this zone's clock.
+    #[error(
+        "sign in: the nonce is not within {window_secs} s of this zone's clock, which reads {now_millis} ms"
+    )]
+    NonceAstray {
+        /// The clock, in milliseconds since the epoch.
+        now_millis: i64,
+        /// How far a nonce may lie from it.
+        window_secs: i64,
+    },
+    /// This zone keeps no verifiers for password proofs.
+    #[error("sign in: password proofs are switched off in this zone")]
+    ProofsOff,
+    /// The app's id belongs to a part of the system, or to somebody.
+    #[error("sign in for the app `{app_id}`: this id is not for apps of users")]
+    AppReserved {
+        /// The id as asked for.
+        app_id: String,
+    },
     /// The session was ended.
     #[error("accept the session: it has ended, sign in again")]
     SessionEnded,
@@ -206,8 +286,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Invalid(_) => ErrorKind::Invalid,
-            Error::BadProof | Error::BadToken | Error::SessionEnded => ErrorKind::Unauthenticated,
-            Error::Denied { .. } | Error::WrongOldPassword => ErrorKind::Denied,
+            Error::BadProof
+            | Error::BadToken
+            | Error::RefreshReused
+            | Error::BadJwt { .. }
+            | Error::ProofUsed
+            | Error::SessionEnded => ErrorKind::Unauthenticated,
+            Error::NonceAstray { .. } => ErrorKind::Invalid,
+            Error::Denied { .. } | Error::WrongOldPassword | Error::AppReserved { .. } => ErrorKind::Denied,
             Error::RightsChanged { .. } | Error::Raced { .. } => ErrorKind::Conflict,
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::NameTaken { .. }
@@ -215,6 +301,7 @@ impl Error {
             | Error::UnixNameTaken { .. }
             | Error::KeyTaken => ErrorKind::Exists,
             Error::LastOwner
+            | Error::ProofsOff
             | Error::SealKeyMissing { .. }
             | Error::SealKeyOpen { .. }
             | Error::SealKeyBad { .. } => ErrorKind::Precondition,

@@ -12,6 +12,7 @@
 //! given twice; every changed row that somebody asked for has its audit row in the same transaction.
 
 mod action;
+mod apps;
 pub mod audit;
 mod authenticate;
 mod config;
@@ -22,8 +23,11 @@ pub mod grants;
 mod house;
 mod migrations;
 mod names;
+mod own_jwt;
 mod password;
+mod password_proof;
 mod permit;
+mod proven;
 mod refresh;
 mod roles;
 mod root;
@@ -44,14 +48,15 @@ use std::sync::Arc;
 
 pub use action::{ACTIONS, Action, session, user, zone};
 pub use config::{Config, Parts};
-pub use error::{Error, Fault, Faults};
+pub use error::{Error, Fault, Faults, JwtFault};
 pub use migrations::MIGRATIONS;
+pub use password_proof::PasswordLogin;
 pub use permit::{Cover, Permit, Scope, SystemPermit, Write};
 pub use roles::{Reach, Role, Table, UnknownRole};
 pub use root::{ServerCertificate, ZoneRoot};
 pub use secret::Secret;
 pub use users::{NewUser, User, UserPage};
-pub use who::{Actor, Credential, Identity, Peer, Proof, SignedIn, UserActor};
+pub use who::{Actor, Credential, Identity, Peer, Proof, SignedIn, UserActor, Verified};
 
 use house::House;
 

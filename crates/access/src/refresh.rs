@@ -16,6 +16,24 @@ use crate::{
 };
 
 const REFRESH: &str = "session.refresh";
+const SIGN_OUT: &str = "session.sign_out";
+
+/// Who holds a session, and through which app.
+pub(crate) struct Holder {
+    pub(crate) user: UserActor,
+    /// The session's number.
+    pub(crate) session: u64,
+    pub(crate) roles: Vec<String>,
+    pub(crate) app_id: String,
+}
+
+/// What became of a refresh token that was shown.
+enum Turn<T> {
+    /// It was the latest one.
+    Taken(T),
+    /// It was used before; the session has been ended for that.
+    UsedBefore,
+}
 
 impl Access {
     /// Gives a new pair of tokens for a refresh token, once. One that comes a second time ends the session,
@@ -25,70 +43,121 @@ impl Access {
     /// `Unauthenticated` where the token is not good, was used before, or its session has ended; `Invalid`,
     /// `Exhausted` and the store's own as for signing in.
     pub async fn refresh(&self, refresh_token: Secret, peer: &Peer) -> Result<SignedIn, Error> {
-        let mut faults = Faults::default();
-        check_length(
-            &mut faults,
-            "refresh_token",
-            refresh_token.expose().len(),
-            1,
-            token::LONGEST,
-        );
-        faults.check()?;
         let now = self.house.clock.now();
-        self.house.enter(peer, REFRESH, now)?;
-        let proven = self.house.prove(refresh_token.expose(), Use::Refresh, now).await;
-        let claims = proven.inspect_err(|_error| self.house.anonymous.count(peer, REFRESH, now))?;
+        let claims = self.house.take(&refresh_token, peer, REFRESH, now).await?;
         self.house.carry_on(claims, peer, now).await
+    }
+
+    /// Ends the session of a refresh token, for clients that have nothing else to sign out with.
+    ///
+    /// # Errors
+    /// As [`Access::refresh`].
+    pub async fn sign_out_by_refresh(&self, refresh_token: Secret, peer: &Peer) -> Result<(), Error> {
+        let (house, now) = (&self.house, self.house.clock.now());
+        let claims = house.take(&refresh_token, peer, SIGN_OUT, now).await?;
+        let whence = peer.clone();
+        let end = move |tx: &mut Tx<'_>| {
+            turn(tx, &claims, &whence, SIGN_OUT, now, |tx, standing| {
+                sessions::end(tx, standing.user.session, "signed out", now)
+            })
+        };
+        match house.write(end).await? {
+            Turn::Taken(()) => Ok(()),
+            Turn::UsedBefore => Err(Error::RefreshReused),
+        }
     }
 }
 
+/// Does `work` with the session of a refresh token that is the latest one, and leaves the audit row; ends the
+/// session where the token is an older one.
+fn turn<T>(
+    tx: &mut Tx<'_>,
+    claims: &token::Claims,
+    peer: &Peer,
+    action: &'static str,
+    now: Timestamp,
+    work: impl FnOnce(&mut Tx<'_>, &sessions::Standing) -> Result<T, Error>,
+) -> Result<Turn<T>, Error> {
+    const TWICE: &str = "refresh token used twice";
+    let standing = sessions::standing(tx, claims.session, now)?;
+    let (user, session) = (&standing.user, standing.user.session);
+    let entry = Entry::of_nobody(peer, action).by(&user.id.to_string(), user.name.as_str());
+    let entry = entry.in_session(&session.to_string());
+    if !standing.is_latest(&claims.jti) {
+        sessions::end(tx, session, TWICE, now)?;
+        audit::insert(tx, &entry.because(TWICE), Outcome::Refused, now)?;
+        return Ok(Turn::UsedBefore);
+    }
+    let done = work(tx, &standing)?;
+    audit::insert(tx, &entry, Outcome::Done, now)?;
+    Ok(Turn::Taken(done))
+}
+
 impl House {
+    /// Proves a refresh token, and counts the try of its address.
+    async fn take(
+        &self,
+        refresh_token: &Secret,
+        peer: &Peer,
+        action: &'static str,
+        now: Timestamp,
+    ) -> Result<token::Claims, Error> {
+        let mut faults = Faults::default();
+        let length = refresh_token.expose().len();
+        check_length(&mut faults, "refresh_token", length, 1, token::LONGEST);
+        faults.check()?;
+        self.enter(peer, action, now)?;
+        let proven = self.prove(refresh_token.expose(), Use::Refresh, now).await;
+        proven.inspect_err(|_error| self.anonymous.count(peer, action, now))
+    }
+
     async fn carry_on(&self, claims: token::Claims, peer: &Peer, now: Timestamp) -> Result<SignedIn, Error> {
         let next = digest::random_text()?.expose().to_owned();
         let (jti, whence, longest) = (next.clone(), peer.clone(), self.config.session_life);
         let refresh_ends = now + self.config.refresh_life;
-        let turn = move |tx: &mut Tx<'_>| {
-            let standing = sessions::standing(tx, claims.session, now)?;
-            let (user, session) = (standing.user.clone(), standing.user.session);
-            let entry = Entry::of_nobody(&whence, REFRESH).by(&user.id.to_string(), user.name.as_str());
-            let entry = entry.in_session(&session.to_string());
-            if !standing.is_latest(&claims.jti) {
-                sessions::end(tx, session, "refresh token used twice", now)?;
-                audit::insert(
-                    tx,
-                    &entry.because("refresh token used twice"),
-                    Outcome::Refused,
-                    now,
-                )?;
-                return Ok(None);
-            }
-            let ends_at = refresh_ends.min(standing.opened_at + longest);
-            sessions::carry_on(tx, session, &jti, ends_at, now)?;
-            audit::insert(tx, &entry, Outcome::Done, now)?;
-            let roles = grants::words_of_user(tx, user.id)?;
-            Ok(Some((user, claims.session, roles, ends_at)))
+        let app_id = claims.appid.clone();
+        let carry = move |tx: &mut Tx<'_>| {
+            turn(tx, &claims, &whence, REFRESH, now, |tx, standing| {
+                let user = standing.user.clone();
+                let ends_at = refresh_ends.min(standing.opened_at + longest);
+                sessions::carry_on(tx, user.session, &jti, ends_at, now)?;
+                let roles = grants::words_of_user(tx, user.id)?;
+                Ok((user, claims.session, roles, ends_at))
+            })
         };
-        let turned = self.write(turn).await?;
-        let (user, number, roles, ends_at) = turned.ok_or(Error::SessionEnded)?;
-        self.hand_out(user, number, roles, &next, ends_at, now)
+        let Turn::Taken((user, session, roles, ends_at)) = self.write(carry).await? else {
+            return Err(Error::RefreshReused);
+        };
+        let holder = Holder {
+            user,
+            session,
+            roles,
+            app_id,
+        };
+        self.hand_out(holder, &next, ends_at, now)
     }
 
     /// Signs the two tokens of a session.
     pub(crate) fn hand_out(
         &self,
-        user: UserActor,
-        session: u64,
-        roles: Vec<String>,
+        holder: Holder,
         refresh_jti: &str,
         refresh_expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<SignedIn, Error> {
+        let Holder {
+            user,
+            session,
+            roles,
+            app_id,
+        } = holder;
         let keys = self.ring.keys();
         let access_expires_at = (now + self.config.access_life).min(refresh_expires_at);
         let grant = |token_use, jti, expires_at| Grant {
             zone: self.root.zone_id(),
             user_name: user.name.as_str(),
             user: user.id,
+            app_id: &app_id,
             session,
             jti,
             token_use,

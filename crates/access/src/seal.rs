@@ -191,6 +191,13 @@ impl Seal {
         Ok(Some(bytes))
     }
 
+    /// Tells whether there is a record `name`.
+    pub(crate) fn holds(tx: &mut Tx<'_>, name: &str) -> Result<bool, Error> {
+        Ok(tx
+            .row("SELECT 1 FROM sealed WHERE name = ?1", params![name])?
+            .is_some())
+    }
+
     /// Removes the record `name`.
     pub(crate) fn remove(tx: &mut Tx<'_>, name: &str) -> Result<(), Error> {
         tx.execute("DELETE FROM sealed WHERE name = ?1", params![name])?;

@@ -9,43 +9,29 @@ use model::{Name, Timestamp, UserId};
 use store::{Tx, params};
 
 use crate::{
-    Access, Error, Faults, Peer, Proof, Secret, SignedIn,
+    Access, Error, Faults, Peer, Proof, Secret, SignedIn, apps,
     audit::{self, Entry, Outcome},
     digest,
     ed25519::{self, Answered},
     grants,
     house::House,
-    password,
+    password, password_proof,
+    proven::{Proven, settle},
+    refresh::Holder,
     sessions::{self, Opening},
 };
 
-const SIGN_IN: &str = "session.sign_in";
+pub(crate) const SIGN_IN: &str = "session.sign_in";
 
 /// The longest challenge that is looked at, in bytes.
 const LONGEST_CHALLENGE: usize = 1024;
 /// The longest code that is looked at, in bytes.
 const LONGEST_CODE: usize = 128;
 
-/// Who proved to be whom, to be written down with the session.
-#[derive(Clone)]
-enum Proven {
-    /// This password verifier of this user was met.
-    Password { user: UserId, verifier: String },
-    /// This key of this user answered this challenge.
-    Key {
-        user: UserId,
-        public_key: String,
-        challenge: String,
-        challenge_ends: Timestamp,
-    },
-    /// Whoever the code with this hash was made for.
-    Code { hash: String },
-}
-
 /// What stands in the store about a name.
-struct Known {
-    id: UserId,
-    name: Name,
+pub(crate) struct Known {
+    pub(crate) id: UserId,
+    pub(crate) name: Name,
     verifier: Option<String>,
 }
 
@@ -96,7 +82,7 @@ impl Access {
                 hash: digest::sha256_hex(code.expose().as_bytes()),
             },
         };
-        self.house.open_session(proven, peer).await
+        self.house.open_session(proven, apps::OWN, peer).await
     }
 }
 
@@ -130,7 +116,7 @@ fn check_proof(proof: &Proof) -> Result<(), Error> {
     faults.check()
 }
 
-fn check_name(faults: &mut Faults, user_name: &str) {
+pub(crate) fn check_name(faults: &mut Faults, user_name: &str) {
     // The text itself is not repeated: a password is easily typed into the wrong field.
     if Name::imported(user_name).is_err() {
         let most = Name::MOST_IMPORTED;
@@ -159,11 +145,11 @@ pub(crate) fn check_length(
     }
 }
 
-fn fold(user_name: &str) -> String {
+pub(crate) fn fold(user_name: &str) -> String {
     user_name.to_ascii_lowercase()
 }
 
-fn find(tx: &mut Tx<'_>, user_name: &str) -> Result<Option<Known>, Error> {
+pub(crate) fn find(tx: &mut Tx<'_>, user_name: &str) -> Result<Option<Known>, Error> {
     let row = tx.row(
         "SELECT u.id, u.name, p.verifier FROM users u LEFT JOIN passwords p ON p.user_id = u.id WHERE u.folded = ?1",
         params![fold(user_name)],
@@ -202,11 +188,16 @@ impl House {
         match known {
             Some(Known {
                 id: user,
+                name,
                 verifier: Some(verifier),
-                ..
             }) if fits => {
                 self.tries.right(&folded, peer.address);
-                Ok(Proven::Password { user, verifier })
+                let stored = Arc::new(password_proof::stored(&name, password));
+                Ok(Proven::Password {
+                    user,
+                    verifier,
+                    stored,
+                })
             }
             known => {
                 self.tries.wrong(&folded, peer.address, now);
@@ -245,7 +236,7 @@ impl House {
     }
 
     /// Writes down a try that failed. A name that nobody has is not written: it may be a password.
-    async fn bad_proof(&self, peer: &Peer, known: Option<Known>, proof: &'static str) -> Error {
+    pub(crate) async fn bad_proof(&self, peer: &Peer, known: Option<Known>, proof: &'static str) -> Error {
         let entry = Entry::of_nobody(peer, SIGN_IN).because(proof);
         let entry = match known {
             Some(known) => entry.about(known.name.as_str()),
@@ -257,18 +248,20 @@ impl House {
         }
     }
 
-    async fn open_session(self: &Arc<Self>, proven: Proven, peer: &Peer) -> Result<SignedIn, Error> {
+    /// Opens a session for whoever has proven to be somebody, for this app.
+    pub(crate) async fn open_session(
+        self: &Arc<Self>,
+        proven: Proven,
+        app_id: &str,
+        peer: &Peer,
+    ) -> Result<SignedIn, Error> {
         let now = self.clock.now();
-        let proof = match &proven {
-            Proven::Password { .. } => "password",
-            Proven::Key { .. } => "key",
-            Proven::Code { .. } => "code",
-        };
+        let proof = proven.word();
         let life = self.config.refresh_life.min(self.config.session_life);
         let opening = Opening::draw(proof, life, now)?;
-        let (draft, whence) = (opening.clone(), peer.clone());
+        let (draft, whence, house) = (opening.clone(), peer.clone(), Arc::clone(self));
         let open = move |tx: &mut Tx<'_>| {
-            let Some(user) = settle(tx, &proven, now)? else {
+            let Some(user) = settle(tx, &house, &proven, now)? else {
                 return Ok(None);
             };
             let number = draft.write(tx, user, &whence, now)?;
@@ -278,50 +271,24 @@ impl House {
             audit::insert(tx, &entry, Outcome::Done, now)?;
             Ok(Some((standing.user, number, grants::words_of_user(tx, user)?)))
         };
-        match self.write(open).await? {
-            Some((user, number, roles)) => {
-                self.hand_out(user, number, roles, &opening.refresh_jti, opening.expires_at, now)
+        match self.write(open).await {
+            Ok(Some((user, session, roles))) => {
+                let app_id = app_id.to_owned();
+                let holder = Holder {
+                    user,
+                    session,
+                    roles,
+                    app_id,
+                };
+                self.hand_out(holder, &opening.refresh_jti, opening.expires_at, now)
             }
-            None => Err(self.bad_proof(peer, None, proof).await),
-        }
-    }
-}
-
-/// Uses the proof up, in the transaction that opens the session. None where it is no longer good.
-fn settle(tx: &mut Tx<'_>, proven: &Proven, now: Timestamp) -> Result<Option<UserId>, Error> {
-    match proven {
-        Proven::Password { user, verifier } => {
-            let row = tx.row(
-                "SELECT verifier FROM passwords WHERE user_id = ?1",
-                params![*user],
-            )?;
-            let present: Option<String> = row.map(|row| row.get(0)).transpose()?;
-            Ok((present.as_ref() == Some(verifier)).then_some(*user))
-        }
-        Proven::Key {
-            user,
-            public_key,
-            challenge,
-            challenge_ends,
-        } => {
-            let key = params![public_key.as_str(), *user];
-            let held = tx.row(
-                "SELECT 1 FROM user_keys WHERE public_key = ?1 AND user_id = ?2",
-                key,
-            )?;
-            let answered = tx.execute(
-                "INSERT INTO answered_challenges (hash, expires_at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
-                params![challenge.as_str(), *challenge_ends],
-            )?;
-            Ok((held.is_some() && answered == 1).then_some(*user))
-        }
-        Proven::Code { hash } => {
-            let sql = "DELETE FROM sign_in_codes WHERE hash = ?1 RETURNING user_id, expires_at";
-            let Some(row) = tx.row(sql, params![hash.as_str()])? else {
-                return Ok(None);
-            };
-            let (user, expires_at): (UserId, Timestamp) = (row.get(0)?, row.get(1)?);
-            Ok((now < expires_at).then_some(user))
+            Ok(None) => Err(self.bad_proof(peer, None, proof).await),
+            Err(Error::ProofUsed) => {
+                let entry = Entry::of_nobody(peer, SIGN_IN).because("proof used before");
+                self.audit(entry, Outcome::Refused).await?;
+                Err(Error::ProofUsed)
+            }
+            Err(other) => Err(other),
         }
     }
 }

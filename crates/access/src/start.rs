@@ -13,6 +13,7 @@ use crate::{
     ed25519::Challenges,
     house::House,
     password::Hasher,
+    password_proof,
     roles::Table,
     root,
     seal::KeyFile,
@@ -53,6 +54,9 @@ impl Access {
                 audit::begin(tx, &key, now)
             };
             store.write(make).await?;
+        }
+        if !config.password_proof {
+            store.write(password_proof::forget_all).await?;
         }
         let (key, its_clock, life) = (seal.clone(), clock.clone(), config.certificate_life);
         let read = move |tx: &mut store::Tx<'_>| {

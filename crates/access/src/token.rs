@@ -52,7 +52,7 @@ struct Header {
 pub(crate) struct Claims {
     /// The user's name.
     pub(crate) sub: String,
-    /// The app that acts for the user: this zone's own clients are one app.
+    /// The app that acts for the user: this zone's own clients are one app, `soke`.
     pub(crate) appid: String,
     iss: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +75,7 @@ pub(crate) struct Grant<'a> {
     pub(crate) zone: &'a str,
     pub(crate) user_name: &'a str,
     pub(crate) user: UserId,
+    pub(crate) app_id: &'a str,
     pub(crate) session: u64,
     pub(crate) jti: String,
     pub(crate) token_use: Use,
@@ -102,7 +103,7 @@ impl Signer {
         };
         let claims = Claims {
             sub: grant.user_name.to_owned(),
-            appid: "soke".to_owned(),
+            appid: grant.app_id.to_owned(),
             iss: ISSUER.to_owned(),
             aud: grant.token_use.audience().map(str::to_owned),
             iat: seconds(grant.now),

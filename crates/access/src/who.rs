@@ -13,6 +13,8 @@ use crate::Secret;
 pub enum Credential {
     /// The text behind `authorization: Bearer`.
     Bearer(Secret),
+    /// The session token of a kRPC request. It is the same token as the bearer's.
+    KrpcToken(Secret),
 }
 
 /// What a person or program shows once, to open a session.
@@ -104,6 +106,15 @@ impl Actor {
         let Actor::User(user) = self;
         user
     }
+}
+
+/// A token that was found good: who shows it, and through which app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Who shows it.
+    pub actor: Actor,
+    /// The app for which the session was opened.
+    pub app_id: String,
 }
 
 /// Who a session is, as told to its holder.

@@ -2,6 +2,8 @@
 //!
 //! What it leaves to others: other people's accounts (`users`).
 
+use std::sync::Arc;
+
 use model::Timestamp;
 use store::{Tx, params};
 
@@ -11,7 +13,7 @@ use crate::{
     audit::{Entry, Outcome},
     ed25519, grants,
     password::{LONGEST, SHORTEST},
-    sessions,
+    password_proof, sessions,
     sign_in::check_length,
 };
 
@@ -77,6 +79,7 @@ impl Access {
             self.check_old(permit, old, verifier).await?;
         }
         let fresh = house.hasher.hash(new).await?;
+        let (stored, own) = (password_proof::stored(&user.name, new), Arc::clone(house));
         let set = move |write: &mut Write<'_, '_>| {
             let now = write.now();
             if stored_verifier(write, user.id)? != verifier {
@@ -89,6 +92,7 @@ impl Access {
                  ON CONFLICT (user_id) DO UPDATE SET verifier = excluded.verifier, set_at = excluded.set_at",
                 params![user.id, fresh.as_str(), now],
             )?;
+            password_proof::keep(write, &own, user.id, &stored, now)?;
             write.execute("DELETE FROM sign_in_codes WHERE user_id = ?1", params![user.id])?;
             sessions::end_all_but(write, user.id, Some(user.session), "password was set", now)?;
             Ok(())
