@@ -183,6 +183,7 @@ async fn g10_a_request_head_that_does_not_end_ends_at_its_deadline() {
         .unwrap();
     let drip = async {
         while write.write_all(b"x").await.is_ok() {
+            // may sleep: the client under test is a slow one
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

@@ -143,6 +143,7 @@ impl TestService for Service {
         let _running = self.0.enter();
         let wait = u64::try_from(request.get_ref().response_size).expect("as planned by this test");
         if wait > 0 {
+            // may sleep: the call under test is a slow one
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
         Ok(Response::new(SimpleResponse::default()))
@@ -158,6 +159,7 @@ impl TestService for Service {
         let stream = futures::stream::unfold((wanted, running), |(mut wanted, running)| async move {
             let next = wanted.next()?;
             match u64::try_from(next.interval_us) {
+                // may sleep: the stream under test is a slow one
                 Ok(micros) => tokio::time::sleep(Duration::from_micros(micros)).await,
                 Err(_negative) => wanted = vec![next].into_iter(),
             }
@@ -279,9 +281,6 @@ pub(crate) fn post(path_and_query: &str) -> Request<Body> {
 
 /// Waits until the condition holds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let until = tokio::time::Instant::now() + SOON;
-    while !condition() {
-        assert!(tokio::time::Instant::now() < until, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    let held = testbed::eventually(SOON, async || condition()).await;
+    assert!(held, "in vain: {what}");
 }
