@@ -1,6 +1,6 @@
 //! A zone of its own for each test: real store in a temporary folder, a clock that moves when told.
 
-use std::{future::Future, net::IpAddr, path::PathBuf, time::Duration};
+use std::{future::Future, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use access::{
     Access, Action, Actor, Config, Credential, Error, NewUser, Parts, Peer, Permit, Proof, Secret, SignedIn,
@@ -19,8 +19,9 @@ pub(crate) struct Bed {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     config: Config,
+    engine: Engine,
 }
 
 pub(crate) fn peer() -> Peer {
@@ -75,13 +76,12 @@ pub(crate) async fn eventually<T, W: Future<Output = Option<T>>>(mut look: impl 
 
 async fn open(
     dir: &TempDir,
+    engine: &Engine,
     tasks: &Tasks,
     clock: &Clock,
     config: &Config,
 ) -> (Store, Result<Access, Error>) {
-    let engine = Engine::Sqlite {
-        path: dir.path().join("store").join("soke.db"),
-    };
+    let engine = engine.clone();
     let opened = Store::open(&store::Config { engine }, access::MIGRATIONS, tasks).await;
     let store = opened.expect("the store opens");
     let parts = Parts {
@@ -102,10 +102,47 @@ impl Bed {
     }
 
     pub(crate) async fn with(config: Config) -> Bed {
-        let (tasks, clock) = (Tasks::new(), Clock::manual(Timestamp::from_secs(1_700_000_000)));
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let (store, access) = open(&dir, &tasks, &clock, &config).await;
+        let path = dir.path().join("store").join("soke.db");
+        Bed::on(Engine::Sqlite { path }, dir, config).await
+    }
+
+    /// A zone in a database of its own on the tests' PostgreSQL server.
+    pub(crate) async fn postgres() -> Bed {
+        let address = tokio::task::block_in_place(|| testbed::Postgres::shared().database());
+        let engine = Engine::Postgres {
+            url: address.expect("a database"),
+            connections: 4,
+        };
+        Bed::on(
+            engine,
+            tempfile::tempdir().expect("a temporary folder"),
+            Config::default(),
+        )
+        .await
+    }
+
+    async fn on(engine: Engine, dir: TempDir, config: Config) -> Bed {
+        let (tasks, clock) = (Tasks::new(), Clock::manual(Timestamp::from_secs(1_700_000_000)));
+        let (store, access) = open(&dir, &engine, &tasks, &clock, &config).await;
         let access = access.expect("the zone is made");
+        Bed {
+            access,
+            store,
+            clock,
+            tasks,
+            dir: Arc::new(dir),
+            config,
+            engine,
+        }
+    }
+
+    /// A second server of the same zone, with the same key and clock.
+    pub(crate) async fn beside(&self) -> Bed {
+        let (tasks, clock, dir) = (Tasks::new(), self.clock.clone(), Arc::clone(&self.dir));
+        let (config, engine) = (self.config.clone(), self.engine.clone());
+        let (store, access) = open(&dir, &engine, &tasks, &clock, &config).await;
+        let access = access.expect("the zone is opened");
         Bed {
             access,
             store,
@@ -113,6 +150,7 @@ impl Bed {
             tasks,
             dir,
             config,
+            engine,
         }
     }
 
@@ -129,13 +167,14 @@ impl Bed {
             tasks,
             dir,
             config,
+            engine,
         } = self;
         drop(access);
         tasks.stop(SOON).await;
         store.close().await;
         between(&dir);
         let tasks = Tasks::new();
-        let (store, access) = open(&dir, &tasks, &clock, &config).await;
+        let (store, access) = open(&dir, &engine, &tasks, &clock, &config).await;
         match access {
             Ok(access) => Ok(Bed {
                 access,
@@ -144,6 +183,7 @@ impl Bed {
                 tasks,
                 dir,
                 config,
+                engine,
             }),
             Err(error) => {
                 store.close().await;

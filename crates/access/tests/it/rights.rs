@@ -120,7 +120,15 @@ async fn give(permit: &Permit<user::Create>, bed: &Bed, whom: &Session, role: Ro
 
 #[tokio::test]
 async fn z06_a_permit_of_a_demoted_admin_writes_nothing() {
-    let bed = Bed::new().await;
+    z06_a_permit_of_a_demoted_admin_writes_nothing_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn z06_a_permit_of_a_demoted_admin_writes_nothing_on_postgresql() {
+    z06_a_permit_of_a_demoted_admin_writes_nothing_on(Bed::postgres().await).await;
+}
+
+async fn z06_a_permit_of_a_demoted_admin_writes_nothing_on(bed: Bed) {
     let ada = bed.owner().await;
     let amy = bed.user(&ada, "amy", "admin").await;
     let held = bed.permit::<user::Create>(&amy).await.expect("may, now");
@@ -245,7 +253,15 @@ async fn z06_nobody_lifts_themselves_or_anybody_to_their_own_rank() {
 
 #[tokio::test]
 async fn z06_two_owners_who_demote_each_other_leave_one() {
-    let bed = Bed::new().await;
+    z06_two_owners_who_demote_each_other_leave_one_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn z06_two_owners_who_demote_each_other_leave_one_on_postgresql() {
+    z06_two_owners_who_demote_each_other_leave_one_on(Bed::postgres().await).await;
+}
+
+async fn z06_two_owners_who_demote_each_other_leave_one_on(bed: Bed) {
     let ada = bed.owner().await;
     let amy = bed.user(&ada, "amy", "admin").await;
     let first = bed.permit::<user::Create>(&ada).await.expect("may");
@@ -288,7 +304,15 @@ async fn create(
 
 #[tokio::test]
 async fn z07_a_name_is_never_given_twice_even_after_its_user_is_gone() {
-    let bed = Bed::new().await;
+    z07_a_name_is_never_given_twice_even_after_its_user_is_gone_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn z07_a_name_is_never_given_twice_even_after_its_user_is_gone_on_postgresql() {
+    z07_a_name_is_never_given_twice_even_after_its_user_is_gone_on(Bed::postgres().await).await;
+}
+
+async fn z07_a_name_is_never_given_twice_even_after_its_user_is_gone_on(bed: Bed) {
     let ada = bed.owner().await;
     let permit = bed.permit::<user::Create>(&ada).await.expect("may");
     create(&bed.access, &permit, "bob", "").await.expect("is made");
@@ -327,7 +351,15 @@ async fn a_unix_account_serves_one_user_and_is_never_root() {
 
 #[tokio::test]
 async fn users_are_listed_by_name_in_pages() {
-    let bed = Bed::new().await;
+    users_are_listed_by_name_in_pages_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_are_listed_by_name_in_pages_on_postgresql() {
+    users_are_listed_by_name_in_pages_on(Bed::postgres().await).await;
+}
+
+async fn users_are_listed_by_name_in_pages_on(bed: Bed) {
     let ada = bed.owner().await;
     let create_permit = bed.permit::<user::Create>(&ada).await.expect("may");
     for name in ["eve", "bob", "cid"] {

@@ -7,7 +7,15 @@ use crate::bed::{Bed, PASSWORD, by_password, eventually, peer, refused};
 
 #[tokio::test]
 async fn from_the_first_code_to_an_audited_write() {
-    let bed = Bed::new().await;
+    from_the_first_code_to_an_audited_write_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_the_first_code_to_an_audited_write_on_postgresql() {
+    from_the_first_code_to_an_audited_write_on(Bed::postgres().await).await;
+}
+
+async fn from_the_first_code_to_an_audited_write_on(bed: Bed) {
     let ada = bed.owner().await;
     assert_eq!(ada.tokens.identity.user_name.as_str(), "ada");
     assert_eq!(ada.tokens.identity.roles, ["owner"]);
@@ -66,7 +74,15 @@ async fn work_that_fails_leaves_neither_rows_nor_audit() {
 
 #[tokio::test]
 async fn a_second_start_finds_zone_users_sessions_and_passwords() {
-    let bed = Bed::new().await;
+    a_second_start_finds_zone_users_sessions_and_passwords_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_start_finds_zone_users_sessions_and_passwords_on_postgresql() {
+    a_second_start_finds_zone_users_sessions_and_passwords_on(Bed::postgres().await).await;
+}
+
+async fn a_second_start_finds_zone_users_sessions_and_passwords_on(bed: Bed) {
     let ada = bed.owner().await;
     bed.set_password(&ada, PASSWORD).await;
     let (zone_id, ca) = (

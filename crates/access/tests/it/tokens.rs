@@ -103,7 +103,15 @@ async fn an_access_token_ends_after_fifteen_minutes() {
 
 #[tokio::test]
 async fn t15_sessions_outlive_the_key_that_signed_them() {
-    let bed = Bed::new().await;
+    t15_sessions_outlive_the_key_that_signed_them_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t15_sessions_outlive_the_key_that_signed_them_on_postgresql() {
+    t15_sessions_outlive_the_key_that_signed_them_on(Bed::postgres().await).await;
+}
+
+async fn t15_sessions_outlive_the_key_that_signed_them_on(bed: Bed) {
     let ada = bed.owner().await;
     bed.access.rotate_token_key().await.expect("a new key signs");
     assert!(bed.stands(&ada).await, "the key before is good");

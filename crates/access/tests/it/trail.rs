@@ -81,7 +81,15 @@ async fn u02_a_changed_field_is_named() {
 
 #[tokio::test]
 async fn u02_a_dropped_row_is_named() {
-    let bed = Bed::new().await;
+    u02_a_dropped_row_is_named_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u02_a_dropped_row_is_named_on_postgresql() {
+    u02_a_dropped_row_is_named_on(Bed::postgres().await).await;
+}
+
+async fn u02_a_dropped_row_is_named_on(bed: Bed) {
     let (_, read) = ten_deeds(&bed).await;
     bed.tamper("DELETE FROM audit WHERE seq = 6").await;
     assert_eq!(
@@ -111,7 +119,15 @@ async fn u02_rows_that_changed_places_are_named() {
 
 #[tokio::test]
 async fn u02_a_cut_tail_is_named() {
-    let bed = Bed::new().await;
+    u02_a_cut_tail_is_named_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u02_a_cut_tail_is_named_on_postgresql() {
+    u02_a_cut_tail_is_named_on(Bed::postgres().await).await;
+}
+
+async fn u02_a_cut_tail_is_named_on(bed: Bed) {
     let (_, read) = ten_deeds(&bed).await;
     bed.tamper("DELETE FROM audit WHERE seq > 7").await;
     assert_eq!(
@@ -144,7 +160,15 @@ async fn u02_a_changed_or_lost_head_is_found() {
 
 #[tokio::test]
 async fn the_chain_goes_on_over_a_restart() {
-    let bed = Bed::new().await;
+    the_chain_goes_on_over_a_restart_on(Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_chain_goes_on_over_a_restart_on_postgresql() {
+    the_chain_goes_on_over_a_restart_on(Bed::postgres().await).await;
+}
+
+async fn the_chain_goes_on_over_a_restart_on(bed: Bed) {
     let (ada, _) = ten_deeds(&bed).await;
     let bed = bed.restarted(|_| {}).await.expect("it starts again");
     let permit = bed.permit::<user::Create>(&ada).await.expect("may");
