@@ -7,6 +7,7 @@
 mod environment;
 mod fault;
 mod layers;
+mod of_jobs;
 mod place;
 mod reader;
 mod show;
@@ -58,6 +59,10 @@ pub(crate) struct Native {
 pub(crate) struct Jobs {
     /// The number that a user's number is added to for a uid of the zone.
     pub(crate) first_uid: u32,
+    /// What the zone decides.
+    pub(crate) zone: jobs::Config,
+    /// What the owner of this machine decides.
+    pub(crate) node: jobs::agent::Config,
 }
 
 /// How and how much is logged to standard error.
@@ -96,7 +101,7 @@ impl Config {
         let native = native(&mut reader);
         let store = store(&mut reader, &data);
         let access = access(&mut reader);
-        let jobs = jobs(&mut reader);
+        let jobs = of_jobs::read(&mut reader);
         let log = log(&mut reader);
         let shown = reader.finish()?;
         Ok(Config {
@@ -217,13 +222,7 @@ fn access(reader: &mut Reader) -> access::Config {
         token_key_life,
         hashing_at_once: usize::try_from(hashing).unwrap_or(1),
         sign_ins_per_minute: u32::try_from(tries).unwrap_or(1),
-    }
-}
-
-fn jobs(reader: &mut Reader) -> Jobs {
-    let first_uid = reader.whole("jobs.first_uid", 200_000, 1_000..=2_000_000_000);
-    Jobs {
-        first_uid: u32::try_from(first_uid).unwrap_or(u32::MAX / 2),
+        password_proof: reader.flag("buckyos.password_proof", default.password_proof),
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     /// What this machine offers cannot be found out.
     #[error("look at this machine")]
     Machine(#[from] confine::Error),
+    /// The jobs of this machine cannot be opened.
+    #[error("open the jobs")]
+    Jobs(#[from] jobs::Error),
     /// A listener cannot be opened.
     #[error("{0}")]
     Gateway(#[from] gateway::Error),
@@ -63,6 +66,7 @@ impl Failure {
             | Failure::Store(_)
             | Failure::Access(_)
             | Failure::Machine(_)
+            | Failure::Jobs(_)
             | Failure::Gateway(_)
             | Failure::System(_) => chain(self),
         };
@@ -89,6 +93,7 @@ impl Failure {
             | Failure::Store(_)
             | Failure::Access(_)
             | Failure::Machine(_)
+            | Failure::Jobs(_)
             | Failure::Gateway(_)
             | Failure::System(_) => None,
         }
@@ -104,6 +109,7 @@ impl Failure {
             Failure::Store(fault) => cli::exit_code(fault.kind()),
             Failure::Access(fault) => cli::exit_code(fault.kind()),
             Failure::Machine(fault) => cli::exit_code(fault.kind()),
+            Failure::Jobs(fault) => cli::exit_code(fault.kind()),
             Failure::Gateway(fault) => cli::exit_code(fault.kind()),
         }
     }
@@ -119,6 +125,7 @@ impl Failure {
             | Failure::Store(_)
             | Failure::Access(_)
             | Failure::Machine(_)
+            | Failure::Jobs(_)
             | Failure::Gateway(_)
             | Failure::Client(_) => return false,
         };

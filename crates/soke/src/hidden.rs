@@ -1,6 +1,6 @@
 //! The hidden subcommands: processes of our own binary that do users' work. They read no configuration.
 //!
-//! What it leaves to others: what each of them does (`confine`, `files`, and the slices to come).
+//! What it leaves to others: what each of them does (`confine`, `files`, `jobs`).
 
 use std::process::ExitCode;
 
@@ -17,6 +17,7 @@ pub(crate) fn answer(arguments: &[String]) -> Option<ExitCode> {
             Err(_not_possible) => ExitCode::FAILURE,
         }),
         USER_AGENT => Some(files::agent::main()),
+        jobs::stage::SUBCOMMAND => Some(jobs::stage::main(rest)),
         _ => None,
     }
 }

@@ -117,19 +117,29 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         config: config.access.clone(),
     })
     .await?;
-    let node = wiring::this_machine(config, &groups.slices).await?;
+    let machine = wiring::this_machine(config, &groups.slices).await?;
+    let files_node = wiring::files_node(&machine, clock, &groups.slices);
+    let jobs = wiring::jobs_here(wiring::JobsParts {
+        config,
+        store: &store,
+        access: &access,
+        machine: &machine,
+        files: files_node.clone(),
+        clock,
+        tasks: &groups.slices,
+    })
+    .await?;
     let listeners = Arc::new(OnceLock::new());
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
-        zone: wiring::zone_in_words(config, &store, clock, &listeners, &node),
+        zone: wiring::zone_in_words(config, &store, clock, &listeners, &jobs),
     };
     native::add_to(&mut routes, native);
-    let files = wiring::files_here(&node, &access, clock, &groups.slices);
     let scow = scow::Parts {
         access: access.clone(),
-        files,
-        cluster: wiring::CLUSTER.to_owned(),
+        files: wiring::files_here(files_node, &access, &groups.slices),
+        cluster: config.jobs.zone.cluster.clone(),
     };
     scow::add_to(&mut routes, scow);
     let gateway = wiring::open_front_door(config, &access, routes.routes(), &groups.doors).await?;

@@ -4,18 +4,17 @@
 
 mod files_here;
 mod front_door;
+mod jobs_here;
 mod this_machine;
 mod zone_in_words;
 
-pub(crate) use files_here::files_here;
+pub(crate) use files_here::{files_here, files_node};
 pub(crate) use front_door::{open_front_door, reached_at};
+pub(crate) use jobs_here::{Parts as JobsParts, jobs_here};
 pub(crate) use this_machine::{PROGRAM, this_machine};
 pub(crate) use zone_in_words::zone_in_words;
 
-/// The name of the cluster that is made of the zone's own machines.
-pub(crate) const CLUSTER: &str = "local";
-
 /// The migrations of every room, in the order in which they are applied.
 pub(crate) fn migrations() -> Vec<store::Migration> {
-    access::MIGRATIONS.to_vec()
+    [access::MIGRATIONS, jobs::MIGRATIONS].concat()
 }

@@ -37,6 +37,17 @@ impl Reader {
         want: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
+        self.checked(key, default, want, parse, |text| format!("{text:?}"))
+    }
+
+    fn checked<T>(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        want: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        as_toml: impl Fn(&str) -> String,
+    ) -> T {
         let given = self
             .take(key)
             .and_then(|setting| match plain_text(&setting.value) {
@@ -49,13 +60,13 @@ impl Reader {
         if let Some((text, origin)) = given {
             match parse(&text) {
                 Ok(value) => {
-                    self.show(key, &format!("{text:?}"), origin);
+                    self.show(key, &as_toml(&text), origin);
                     return value;
                 }
                 Err(what) => self.fault_at(key, what, want, &origin),
             }
         } else {
-            self.show(key, &format!("{default:?}"), Origin::Default);
+            self.show(key, &as_toml(default), Origin::Default);
         }
         parse(default).expect("the default of every key is valid: a test loads them all")
     }
@@ -63,7 +74,7 @@ impl Reader {
     /// Takes a whole number within a range.
     pub(super) fn whole(&mut self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
         let want = format!("a whole number from {} to {}", range.start(), range.end());
-        self.parsed(key, &default.to_string(), &want, |text| {
+        let parse = |text: &str| {
             let number: u64 = text
                 .parse()
                 .map_err(|_fault| format!("`{}` is no whole number", text.escape_debug()))?;
@@ -72,7 +83,23 @@ impl Reader {
             } else {
                 Err(format!("{number} is out of range"))
             }
-        })
+        };
+        self.checked(key, &default.to_string(), &want, parse, str::to_owned)
+    }
+
+    /// Takes true or false.
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|_fault| format!("`{}` is neither", text.escape_debug()))
+        };
+        self.checked(
+            key,
+            &default.to_string(),
+            "`true` or `false`",
+            parse,
+            str::to_owned,
+        )
     }
 
     /// Takes a list of texts; a variable gives them with commas between.

@@ -11,10 +11,14 @@ use tasks::{Clock, Tasks};
 
 use super::PROGRAM;
 
-/// Starts the files slice on this machine.
-pub(crate) fn files_here(machine: &Confine, access: &Access, clock: &Clock, tasks: &Tasks) -> Handle {
+/// Starts no process yet: one comes when a user's files are asked for.
+pub(crate) fn files_node(machine: &Confine, clock: &Clock, tasks: &Tasks) -> LocalNode {
     let config = files::Config::new(PathBuf::from(PROGRAM));
-    let node = LocalNode::new(config, machine.clone(), tasks, clock.clone());
+    LocalNode::new(config, machine.clone(), tasks, clock.clone())
+}
+
+/// Starts the files slice on this machine.
+pub(crate) fn files_here(node: LocalNode, access: &Access, tasks: &Tasks) -> Handle {
     files::start(Parts {
         access: access.clone(),
         tasks: tasks.clone(),

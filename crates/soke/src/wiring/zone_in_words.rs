@@ -4,7 +4,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use confine::Confine;
 use native::{Check, Health, Zone};
 use store::Store;
 use tasks::Clock;
@@ -17,10 +16,10 @@ pub(crate) fn zone_in_words(
     store: &Store,
     clock: &Clock,
     listeners: &Arc<OnceLock<Vec<String>>>,
-    machine: &Confine,
+    jobs: &jobs::Handle,
 ) -> Zone {
     let mut checks = vec![reach(config)];
-    checks.extend(work(machine));
+    checks.extend(work(jobs));
     Zone {
         host: config.zone.host.clone(),
         version: VERSION.to_owned(),
@@ -45,16 +44,17 @@ fn reach(config: &Config) -> Check {
 }
 
 /// How far work of users is set apart on this machine; one line for each thing that is missing.
-fn work(machine: &Confine) -> Vec<Check> {
+fn work(jobs: &jobs::Handle) -> Vec<Check> {
     let check = |health, text: String| Check {
         name: "work".to_owned(),
         health,
         text,
     };
-    let reduced = machine.abilities().reduced();
+    let node = jobs.node();
+    let reduced = node.reduced;
     if reduced.is_empty() {
-        let text = "each user's work is set apart by user, namespaces and walls";
-        return vec![check(Health::Ok, text.to_owned())];
+        let text = format!("{} runs jobs, each user's set apart from all others", node.name);
+        return vec![check(Health::Ok, text)];
     }
     let lines = reduced.into_iter();
     lines.map(|text| check(Health::Reduced, text)).collect()
