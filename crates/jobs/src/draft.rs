@@ -30,6 +30,8 @@ pub struct Draft {
     pub stderr_path: String,
     /// The caller's own id of this request, at most 64 characters; empty: none.
     pub request_id: String,
+    /// Refuse the job while an unfinished one of the same user has its name.
+    pub name_must_be_free: bool,
     /// Who pays, in the words of other systems; kept and shown.
     pub account: String,
     /// Kept and shown.
@@ -54,6 +56,7 @@ impl Draft {
             stdout_path: String::new(),
             stderr_path: String::new(),
             request_id: String::new(),
+            name_must_be_free: false,
             account: String::new(),
             partition: String::new(),
             qos: String::new(),

@@ -46,6 +46,12 @@ pub enum Error {
         /// The request id.
         request_id: String,
     },
+    /// An unfinished job of the user has the name that must be free.
+    #[error("submit job: an unfinished job of this user is called `{name}` already")]
+    NameInUse {
+        /// The name.
+        name: String,
+    },
     /// The numbers of this cluster are used up.
     #[error("number a job: all numbers of this cluster are used up")]
     Numbers,
@@ -103,7 +109,7 @@ impl Error {
             Error::Draft(_) | Error::Field { .. } => ErrorKind::Invalid,
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::Ended { .. } => ErrorKind::Precondition,
-            Error::OtherRequest { .. } => ErrorKind::Exists,
+            Error::OtherRequest { .. } | Error::NameInUse { .. } => ErrorKind::Exists,
             Error::TooMany { .. } | Error::Numbers => ErrorKind::Exhausted,
             Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::Stopping => ErrorKind::Unavailable,

@@ -45,7 +45,7 @@ impl Handle {
     ///
     /// # Errors
     /// Invalid: the page is too large. Else as the store says.
-    pub async fn list(&self, permit: Permit<List>, filter: Filter) -> Result<Page, Error> {
+    pub async fn list(&self, permit: &Permit<List>, filter: Filter) -> Result<Page, Error> {
         if filter.page_size > MOST {
             return Err(Error::Field {
                 field: "page_size",

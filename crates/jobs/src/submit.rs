@@ -7,17 +7,25 @@ use model::{JobId, UserId};
 use store::{Tx, Value};
 
 use crate::{
-    Draft, Error, Handle, Job, State, Submit, draft,
+    Draft, Error, Fault, Handle, Job, State, Submit, draft,
     record::{self, Record, TOPIC},
     state::Standing,
 };
 
 impl Handle {
+    /// Everything that is wrong with a draft, for a door that has faults of its own to tell beside these.
+    #[must_use]
+    pub fn faults(&self, draft: &Draft) -> Vec<Fault> {
+        let settled = draft::settle(draft.clone(), &self.inner.config, &self.inner.node.capacity());
+        settled.err().unwrap_or_default()
+    }
+
     /// Queues a job of the permit's user. With a request id that this user has used for the same draft, it
     /// answers the job of that time.
     ///
     /// # Errors
-    /// Invalid: [`Error::Draft`] with every fault. Exists: the request id was used for a different draft.
+    /// Invalid: [`Error::Draft`] with every fault. Exists: the request id was used for a different draft, or the
+    /// name must be free and is not.
     /// Exhausted: the user has too many unfinished jobs. Else as access and the store say.
     pub async fn submit(&self, permit: Permit<Submit>, draft: Draft) -> Result<Job, Error> {
         let inner = &self.inner;
@@ -38,6 +46,11 @@ impl Handle {
                 }
                 if unfinished_of(tx, user.id)? >= i64::from(most) {
                     return Err(Error::TooMany { most });
+                }
+                if draft.name_must_be_free && name_in_use(tx, user.id, &draft.name)? {
+                    return Err(Error::NameInUse {
+                        name: draft.name.clone(),
+                    });
                 }
                 let number = record::next_number(tx, &cluster)?;
                 let request_id = Some(draft.request_id.as_str()).filter(|id| !id.is_empty());
@@ -82,6 +95,12 @@ fn same(earlier: Record, draft: &Draft) -> Result<Job, Error> {
             request_id: draft.request_id.clone(),
         })
     }
+}
+
+fn name_in_use(tx: &mut Tx<'_>, user: UserId, name: &str) -> Result<bool, Error> {
+    let sql =
+        "SELECT 1 FROM jobs WHERE user_id = ?1 AND name = ?2 AND state IN ('pending', 'running') LIMIT 1";
+    Ok(tx.row(sql, &[Value::from(user), Value::from(name)])?.is_some())
 }
 
 fn unfinished_of(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {

@@ -133,13 +133,16 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
+        jobs: jobs.clone(),
         zone: wiring::zone_in_words(config, &store, clock, &listeners, &jobs),
     };
     native::add_to(&mut routes, native);
     let scow = scow::Parts {
         access: access.clone(),
+        jobs,
         files: wiring::files_here(files_node, &access, &groups.slices),
         cluster: config.jobs.zone.cluster.clone(),
+        clock: clock.clone(),
     };
     scow::add_to(&mut routes, scow);
     let gateway = wiring::open_front_door(config, &access, routes.routes(), &groups.doors).await?;

@@ -20,6 +20,13 @@ pub(crate) fn access(error: access::Error) -> Status {
     shown(error.kind(), &error)
 }
 
+pub(crate) fn jobs(error: jobs::Error) -> Status {
+    if let jobs::Error::Access(source) = error {
+        return access(source);
+    }
+    shown(error.kind(), &error)
+}
+
 pub(crate) fn bearer(error: &rpc::Error) -> Status {
     shown(error.kind(), error)
 }

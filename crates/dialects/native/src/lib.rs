@@ -12,6 +12,8 @@
 
 mod caller;
 mod fault;
+mod job;
+mod job_form;
 mod page;
 mod session;
 mod stamp;
@@ -21,13 +23,14 @@ mod zone;
 use access::Access;
 use tonic::service::{Routes, RoutesBuilder};
 use wire::soke::v1::{
-    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
-    zone_service_server::ZoneServiceServer,
+    job_service_server::JobServiceServer, session_service_server::SessionServiceServer,
+    user_service_server::UserServiceServer, zone_service_server::ZoneServiceServer,
 };
 
 pub use zone::{Check, Health, Zone};
 
 use caller::Callers;
+use job::Jobs;
 use session::Sessions;
 use user::Users;
 use zone::ZoneState;
@@ -37,13 +40,15 @@ use zone::ZoneState;
 pub struct Parts {
     /// Who callers are and what they may do.
     pub access: Access,
+    /// Runs jobs.
+    pub jobs: jobs::Handle,
     /// What is known about the zone beside what the slices tell.
     pub zone: Zone,
 }
 
 /// Adds the services of this protocol to those of a listener.
 pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
-    let Parts { access, zone } = parts;
+    let Parts { access, jobs, zone } = parts;
     let callers = Callers::new(access);
     routes.add_service(SessionServiceServer::new(Sessions {
         callers: callers.clone(),
@@ -51,7 +56,11 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     routes.add_service(UserServiceServer::new(Users {
         callers: callers.clone(),
     }));
-    routes.add_service(ZoneServiceServer::new(ZoneState { callers, zone }));
+    routes.add_service(JobServiceServer::new(Jobs {
+        callers: callers.clone(),
+        jobs: jobs.clone(),
+    }));
+    routes.add_service(ZoneServiceServer::new(ZoneState { callers, jobs, zone }));
 }
 
 /// The services of this protocol alone.

@@ -9,7 +9,7 @@ use model::Timestamp;
 use tonic::{Request, Response, Status};
 use wire::soke::v1::{self, zone_service_server::ZoneService};
 
-use crate::{caller::Callers, stamp::stamp};
+use crate::{caller::Callers, fault, stamp::stamp};
 
 /// How one part of the zone is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub struct Zone {
 #[derive(Clone)]
 pub(crate) struct ZoneState {
     pub(crate) callers: Callers,
+    pub(crate) jobs: jobs::Handle,
     pub(crate) zone: Zone,
 }
 
@@ -68,6 +69,7 @@ impl ZoneService for ZoneState {
             .permit::<zone::Status>(&metadata, &extensions)
             .await?;
         let (root, zone) = (self.callers.access().zone(), &self.zone);
+        let counts = self.jobs.counts().await.map_err(fault::jobs)?;
         Ok(Response::new(v1::GetStatusResponse {
             zone_id: root.zone_id().to_owned(),
             zone_host: zone.host.clone(),
@@ -76,8 +78,8 @@ impl ZoneService for ZoneState {
             ca_fingerprint: root.ca_fingerprint().to_owned(),
             listeners: zone.listeners.get().cloned().unwrap_or_default(),
             checks: (zone.checks)().into_iter().map(encode).collect(),
-            jobs_pending: 0,
-            jobs_running: 0,
+            jobs_pending: u32::try_from(counts.pending).unwrap_or(u32::MAX),
+            jobs_running: u32::try_from(counts.running).unwrap_or(u32::MAX),
             store_engine: zone.store_engine.to_owned(),
         }))
     }

@@ -10,7 +10,7 @@ use model::ErrorKind;
 use tonic::{Code, Status};
 use wire::FieldFaults;
 
-use crate::trouble;
+use crate::{submit::field, trouble};
 
 pub(crate) fn access(error: access::Error) -> Status {
     if let access::Error::Invalid(faults) = &error {
@@ -22,6 +22,42 @@ pub(crate) fn access(error: access::Error) -> Status {
     }
     log(error.kind(), &error);
     wire::status(error.kind(), error.to_string())
+}
+
+/// Adds what the slice finds wrong with a draft, by the message's fields.
+pub(crate) fn add_draft(fields: &mut FieldFaults, faults: &[jobs::Fault]) {
+    for fault in faults {
+        fields.add(field(fault.field), &fault.what, &fault.want);
+    }
+}
+
+/// A job that is not there is NOT_FOUND and a name that is taken ALREADY_EXISTS, which the pages know; whatever
+/// else the engine refuses or fails at is SCOW's ADAPTER_CALL_ON_ONE_ERROR.
+pub(crate) fn jobs(error: jobs::Error, cluster: &str) -> Status {
+    if let jobs::Error::Access(source) = error {
+        return access(source);
+    }
+    if let jobs::Error::Draft(faults) = &error {
+        let mut fields = FieldFaults::new();
+        add_draft(&mut fields, faults);
+        return fields.into_status();
+    }
+    log(error.kind(), &error);
+    let (kind, text) = (error.kind(), error.to_string());
+    match kind {
+        ErrorKind::Invalid
+        | ErrorKind::Unauthenticated
+        | ErrorKind::Denied
+        | ErrorKind::NotFound
+        | ErrorKind::Exists => wire::status(kind, text),
+        ErrorKind::Internal => trouble::engine_failed(cluster, kind, "internal error"),
+        ErrorKind::Precondition
+        | ErrorKind::Conflict
+        | ErrorKind::Exhausted
+        | ErrorKind::Unavailable
+        | ErrorKind::Deadline
+        | ErrorKind::Unimplemented => trouble::engine_failed(cluster, kind, &text),
+    }
 }
 
 pub(crate) fn bearer(error: &rpc::Error) -> Status {

@@ -16,10 +16,7 @@ use wire::{
     },
 };
 
-use crate::{caller::Callers, fault, text};
-
-/// The most bytes of one answer: the limit that gRPC libraries put on a received message.
-const MOST_ANSWER: usize = 4 * 1024 * 1024;
+use crate::{MOST_ANSWER, caller::Callers, fault, text};
 
 /// Serves the file calls.
 #[derive(Clone)]

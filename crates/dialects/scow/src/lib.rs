@@ -13,10 +13,14 @@
 mod caller;
 mod fault;
 mod file_service;
+mod job_service;
+mod row;
+mod submit;
 mod text;
 mod trouble;
 
 use access::Access;
+use tasks::Clock;
 use tonic::service::{Routes, RoutesBuilder};
 use wire::scow::{
     common::config_service_server::{
@@ -28,32 +32,48 @@ use wire::scow::{
         dashboard_service_server::{DashboardService, DashboardServiceServer},
         desktop_service_server::{DesktopService, DesktopServiceServer},
         file_service_server::FileServiceServer,
+        job_service_server::JobServiceServer,
         shell_service_server::{ShellService, ShellServiceServer},
     },
 };
 
 use caller::Callers;
 use file_service::Files;
+use job_service::Jobs;
+
+/// The most bytes of one answer: the limit that gRPC libraries put on a received message.
+const MOST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// What the protocol is served from.
 #[derive(Clone)]
 pub struct Parts {
     /// Who callers are and what they may do.
     pub access: Access,
+    /// Runs jobs.
+    pub jobs: jobs::Handle,
     /// Reads files and folders.
     pub files: files::Handle,
-    /// The id of the zone's cluster, `local` unless told otherwise.
+    /// The id of the zone's cluster, the one that `jobs` has.
     pub cluster: String,
+    /// Tells how long a job has run.
+    pub clock: Clock,
 }
 
 /// Adds the services of SCOW's portal to those of a listener.
 pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     let Parts {
         access,
+        jobs,
         files,
         cluster,
+        clock,
     } = parts;
     let callers = Callers::new(access, cluster);
+    routes.add_service(JobServiceServer::new(Jobs {
+        callers: callers.clone(),
+        jobs,
+        clock,
+    }));
     routes.add_service(FileServiceServer::new(Files { callers, files }));
     routes.add_service(AppServiceServer::new(Unwritten));
     routes.add_service(ConfigServiceServer::new(Unwritten));

@@ -1,0 +1,203 @@
+//! `scow.portal.JobService`: jobs submitted, listed and ended.
+//!
+//! What it leaves to others: what a good job is (`jobs`), rows (`row`), the draft (`submit`). The calls that are
+//! not written here answer UNIMPLEMENTED. All calls are about the caller's own jobs, also where the caller's right
+//! reaches further, since a request names one user.
+
+use jobs::{Cancel, Filter, Get, Job, List, Submit};
+use model::{ErrorKind, Timestamp};
+use prost::Message;
+use tasks::Clock;
+use tonic::{Request, Response, Status};
+use wire::{
+    FieldFaults,
+    scow::portal::{
+        CancelJobRequest, CancelJobResponse, ListAllJobsRequest, ListAllJobsResponse, ListRunningJobsRequest,
+        ListRunningJobsResponse, SubmitJobRequest, SubmitJobResponse, job_service_server::JobService,
+    },
+};
+
+use crate::{
+    MOST_ANSWER,
+    caller::Callers,
+    fault, row,
+    submit::{draft, refuse_extras},
+};
+
+/// Jobs read from the slice at once.
+const PAGE: u32 = 1000;
+
+/// Serves the job calls.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    pub(crate) callers: Callers,
+    pub(crate) jobs: jobs::Handle,
+    pub(crate) clock: Clock,
+}
+
+#[tonic::async_trait]
+impl JobService for Jobs {
+    async fn submit_job(
+        &self,
+        request: Request<SubmitJobRequest>,
+    ) -> Result<Response<SubmitJobResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<Submit>(&metadata, &extensions).await?;
+        let (user_id, cluster) = (message.user_id.clone(), message.cluster.clone());
+        let extras = refuse_extras(&message);
+        let (draft, mut faults) = draft(message, self.callers.cluster());
+        fault::add_draft(&mut faults, &self.jobs.faults(&draft));
+        let checked = if faults.is_empty() { Ok(draft) } else { Err(faults) };
+        let draft = self.callers.check(&permit, &user_id, &cluster, checked)?;
+        extras?;
+        let job = self.jobs.submit(permit, draft).await;
+        let job = job.map_err(|error| self.fault(error))?;
+        Ok(Response::new(SubmitJobResponse { job_id: job.number }))
+    }
+
+    async fn list_running_jobs(
+        &self,
+        request: Request<ListRunningJobsRequest>,
+    ) -> Result<Response<ListRunningJobsResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<List>(&metadata, &extensions).await?;
+        self.callers
+            .check(&permit, &message.user_id, &message.cluster, Ok(()))?;
+        let filter = Filter {
+            unfinished_only: true,
+            ..Filter::default()
+        };
+        let results = self.rows(&permit, filter, row::running).await?;
+        Ok(Response::new(ListRunningJobsResponse { results }))
+    }
+
+    async fn list_all_jobs(
+        &self,
+        request: Request<ListAllJobsRequest>,
+    ) -> Result<Response<ListAllJobsResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<List>(&metadata, &extensions).await?;
+        let filter = between(message.start_time, message.end_time);
+        let filter = self
+            .callers
+            .check(&permit, &message.user_id, &message.cluster, filter)?;
+        let results = self.rows(&permit, filter, row::any).await?;
+        Ok(Response::new(ListAllJobsResponse { results }))
+    }
+
+    async fn cancel_job(
+        &self,
+        request: Request<CancelJobRequest>,
+    ) -> Result<Response<CancelJobResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self.callers.permit::<Cancel>(&metadata, &extensions).await?;
+        let mut faults = FieldFaults::new();
+        faults.check(
+            message.job_id > 0,
+            "job_id",
+            "is 0",
+            "the number of a job, from 1",
+        );
+        let number = if faults.is_empty() {
+            Ok(message.job_id)
+        } else {
+            Err(faults)
+        };
+        let number = self
+            .callers
+            .check(&permit, &message.user_id, &message.cluster, number)?;
+        let look = self.callers.permit::<Get>(&metadata, &extensions).await?;
+        let found = self.jobs.get(look, number).await;
+        let found = found.map_err(|error| self.fault(error))?;
+        if found.user != permit.actor().user().id {
+            return Err(self.fault(jobs::Error::NotFound { number }));
+        }
+        let ended = self.jobs.cancel(permit, number).await;
+        ended.map_err(|error| self.fault(error))?;
+        Ok(Response::new(CancelJobResponse {}))
+    }
+}
+
+impl Jobs {
+    fn fault(&self, error: jobs::Error) -> Status {
+        fault::jobs(error, self.callers.cluster())
+    }
+
+    /// All rows of the caller's jobs that a filter lets through, as long as one answer can hold them.
+    async fn rows<T: Message>(
+        &self,
+        permit: &access::Permit<List>,
+        filter: Filter,
+        row: fn(&Job, Timestamp) -> T,
+    ) -> Result<Vec<T>, Status> {
+        let mut filter = Filter {
+            page_size: PAGE,
+            user: Some(permit.actor().user().id),
+            ..filter
+        };
+        let (mut rows, mut length, now) = (Vec::new(), 0, self.clock.now());
+        loop {
+            let page = self.jobs.list(permit, filter).await;
+            let page = page.map_err(|error| self.fault(error))?;
+            for job in &page.jobs {
+                let row = row(job, now);
+                // One more for the field's key, four for the length.
+                length += row.encoded_len() + 5;
+                rows.push(row);
+            }
+            if length > MOST_ANSWER {
+                let text = "more jobs than fit into one answer (4 MiB): ask for a shorter span of time";
+                return Err(wire::status(ErrorKind::Exhausted, text));
+            }
+            match page.next {
+                Some(next) => filter.before = Some(next),
+                None => return Ok(rows),
+            }
+        }
+    }
+}
+
+/// The jobs submitted between two instants, both within; an absent one is open.
+fn between(
+    start: Option<prost_types::Timestamp>,
+    end: Option<prost_types::Timestamp>,
+) -> Result<Filter, FieldFaults> {
+    let mut faults = FieldFaults::new();
+    let mut read = |field: &str, stamp: Option<prost_types::Timestamp>| {
+        let instant = stamp.map(|stamp| instant(&stamp));
+        if instant == Some(None) {
+            faults.add(
+                field,
+                "is no instant",
+                "0001-01-01 to 9999-12-31, 0 to 999,999,999 nanoseconds",
+            );
+        }
+        instant.flatten()
+    };
+    let filter = Filter {
+        submitted_from: read("start_time", start),
+        submitted_to: read("end_time", end),
+        ..Filter::default()
+    };
+    if let (Some(from), Some(to)) = (filter.submitted_from, filter.submitted_to)
+        && from > to
+    {
+        faults.add(
+            "end_time",
+            "is before start_time",
+            "an instant at or after start_time",
+        );
+    }
+    if faults.is_empty() {
+        Ok(filter)
+    } else {
+        Err(faults)
+    }
+}
+
+/// Protobuf's bounds: the years 1 to 9999, nanoseconds that count forward (timestamp.proto).
+fn instant(stamp: &prost_types::Timestamp) -> Option<Timestamp> {
+    let good = (-62_135_596_800..=253_402_300_799).contains(&stamp.seconds)
+        && (0..1_000_000_000).contains(&stamp.nanos);
+    good.then(|| Timestamp::from_micros(stamp.seconds * 1_000_000 + i64::from(stamp.nanos) / 1_000))
+}
