@@ -196,7 +196,7 @@ async fn a_message_over_the_limit_is_resource_exhausted_and_one_at_it_passes() {
         let request = SimpleRequest {
             payload: Some(Payload {
                 r#type: 0,
-                body: vec![b'x'; bytes],
+                body: vec![b'x'; bytes].into(),
             }),
             ..SimpleRequest::default()
         };
@@ -219,7 +219,7 @@ async fn a_torn_upload_never_looks_complete() {
     let part = || StreamingInputCallRequest {
         payload: Some(Payload {
             r#type: 0,
-            body: vec![b'x'; 100],
+            body: vec![b'x'; 100].into(),
         }),
         expect_compressed: None,
     };

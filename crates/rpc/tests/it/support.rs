@@ -117,7 +117,7 @@ impl Drop for Running {
 pub(crate) struct Service(Arc<Seen>);
 
 fn message(size: i32) -> Option<Payload> {
-    let body = vec![b'x'; usize::try_from(size).unwrap()];
+    let body = vec![b'x'; usize::try_from(size).unwrap()].into();
     Some(Payload { r#type: 0, body })
 }
 
