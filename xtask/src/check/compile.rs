@@ -5,7 +5,7 @@
 
 use std::{
     io::BufReader,
-    path::{Component, Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -15,7 +15,7 @@ use cargo_metadata::{
     diagnostic::{Diagnostic, DiagnosticLevel},
 };
 
-use super::Breach;
+use super::{Breach, tree::plain};
 use crate::console::{StopWatch, complain};
 
 /// Runs rustfmt, clippy and rustdoc, one after the other: cargo lets only one of them build at a time.
@@ -146,19 +146,4 @@ fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Op
         .collect::<Vec<_>>()
         .join(" ");
     Some(Breach::new(&file, span.line_start, format!("{what}{code}"), cure))
-}
-
-/// The path without `..`: cargo names a file outside its crate's folder through that folder.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::CurDir => {}
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
-        }
-    }
-    plain
 }

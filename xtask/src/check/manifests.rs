@@ -1,12 +1,12 @@
 //! The rules for Cargo.toml files: shared lints, shared dependencies, and a reason for each dependency.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use toml::{Table, Value};
 
 use super::{
     Breach,
-    tree::{File, Tree},
+    tree::{File, Tree, plain},
 };
 
 const ROOT: &str = "Cargo.toml";
@@ -36,6 +36,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Breach> {
         }
         if manifest.contains_key("package") {
             breaches.extend(member(file, &manifest));
+            breaches.extend(unused(tree, file, &manifest));
         }
     }
     breaches
@@ -70,6 +71,59 @@ fn member(file: &File, manifest: &Table) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// A dependency that no source of the crate names is there for nothing, unless a comment beside it says for what.
+fn unused(tree: &Tree, file: &File, manifest: &Table) -> Vec<Breach> {
+    let folder = file.path.strip_suffix(ROOT).unwrap_or_default();
+    let mut folders = vec![folder.to_owned()];
+    for target in manifest
+        .get("test")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        // A test may lie outside the crate's folder.
+        let path = target.get("path").and_then(Value::as_str).unwrap_or_default();
+        let path = plain(Path::new(&format!("{folder}{path}")));
+        folders.extend(path.parent().map(|parent| format!("{}/", parent.display())));
+    }
+    let mine = |path: &str| folders.iter().any(|folder| path.starts_with(folder.as_str()));
+    let sources: Vec<&File> = tree
+        .files
+        .iter()
+        .filter(|file| file.is_rust() && mine(&file.path))
+        .collect();
+    let mut breaches = Vec::new();
+    for name in KINDS
+        .iter()
+        .filter_map(|kind| manifest.get(*kind)?.as_table())
+        .flat_map(Table::keys)
+    {
+        let word = name.replace('-', "_");
+        let line = file.line_where(|line| names(line, name));
+        let excused = file
+            .text
+            .lines()
+            .nth(line - 1)
+            .is_some_and(|line| line.contains(" # "));
+        if !excused && !sources.iter().any(|source| has_word(&source.text, &word)) {
+            let what = format!("no source names the dependency `{name}`");
+            let cure = "take it out, or say beside it what it is for";
+            breaches.push(Breach::new(&file.path, line, what, cure));
+        }
+    }
+    breaches
+}
+
+/// Whether a text has the word with nothing of a word on either side.
+fn has_word(text: &str, word: &str) -> bool {
+    let of_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|text| text.chars().next());
+        !before.is_some_and(of_word) && !after.is_some_and(of_word)
+    })
 }
 
 /// The names under which the crate that a file belongs to knows its dependencies.

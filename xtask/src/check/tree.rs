@@ -1,7 +1,7 @@
 //! The files of the workspace that the checks read: tracked ones and new ones that git does not ignore.
 
 use std::{
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     process::Command,
 };
 
@@ -40,6 +40,21 @@ impl File {
 /// Whether the path ends with `.ending`.
 pub(crate) fn has_ending(path: &str, ending: &str) -> bool {
     Path::new(path).extension().is_some_and(|found| found == ending)
+}
+
+/// The path without `..`: a file outside its crate's folder is named through that folder.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
+        }
+    }
+    plain
 }
 
 impl Tree {

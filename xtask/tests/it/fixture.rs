@@ -18,6 +18,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jobs", &["model", "access"]),
 ];
 
+/// A room's only file. It names every dependency that a test may add, so that none is there for nothing.
+const NAMES_ALL: &str =
+    "//! A room: model tasks store access files jobs wire anyhow ring fetched sideways testbed.\n";
+
 /// The workspace. It goes away with the value.
 pub(crate) struct Fixture {
     folder: TempDir,
@@ -51,10 +55,7 @@ impl Fixture {
                 &format!("crates/{name}/Cargo.toml"),
                 &member(name, &lines.concat()),
             )?;
-            fixture.write(
-                &format!("crates/{name}/src/lib.rs"),
-                "//! A room of the small workspace.\n",
-            )?;
+            fixture.write(&format!("crates/{name}/src/lib.rs"), NAMES_ALL)?;
         }
         fixture.write("Cargo.toml", &format!("{root}\n{lints}"))?;
         fixture.write(".gitignore", "/target\n")?;

@@ -284,6 +284,24 @@ fn a_manifest_outside_the_shared_tables_fails() -> Result<()> {
 }
 
 #[test]
+fn a_dependency_that_nothing_uses_fails_without_its_reason() -> Result<()> {
+    let tree = Fixture::new()?;
+    tree.write(
+        "crates/jobs/src/lib.rs",
+        "//! Jobs, with access_control.\nuse model as _;\n",
+    )?;
+    let cure = "take it out, or say beside it what it is for";
+    let line = format!("crates/jobs/Cargo.toml:12: no source names the dependency `access`; cure: {cure}");
+    assert_eq!(tree.breaches()?, [line]);
+    tree.write(
+        "crates/jobs/Cargo.toml",
+        &member("jobs", "access.workspace = true # for what is generated\n"),
+    )?;
+    assert_eq!(tree.breaches()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
 fn what_no_source_may_write_fails() -> Result<()> {
     let tree = Fixture::new()?;
     tree.write("crates/jobs/src/bare.rs", "fn a() {}\n")?;
