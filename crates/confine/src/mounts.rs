@@ -10,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{fcntl::OFlag, mount::MsFlags, mount::mount};
+use nix::{
+    fcntl::OFlag,
+    mount::{MsFlags, mount},
+    sys::stat::{Mode, umask},
+};
 
 use crate::{Error, Plan};
 
@@ -19,6 +23,8 @@ const NONE: Option<&str> = None;
 /// Arranges the mounts of the present mount namespace.
 pub(crate) fn arrange(plan: &Plan, new_proc: bool) -> Result<(), Error> {
     keep_private()?;
+    // The folders above the home are made anew, and the worker must be able to pass them.
+    umask(Mode::from_bits_truncate(0o022));
     let home = &plan.worker.home;
     // Held open before anything covers it: the cover comes between path and folder, not before this.
     let held = hold(home)?;

@@ -54,8 +54,13 @@ pub(super) fn keep() -> Result<(), Error> {
     heard
         .thread_set_mask()
         .map_err(Error::errno("hold signals back"))?;
-    ending::die_with_parent()?;
-    ending::adopt_orphans()?;
+    let first = std::process::id() == 1;
+    if first {
+        // Its death is that of all others. Where it is not, it must live to end them: the pipe tells it.
+        ending::die_with_parent()?;
+    } else {
+        ending::adopt_orphans()?;
+    }
     let taken = |errno: rustix::io::Errno| Error::step("take the pipes")(errno.into());
     let mut commands = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(taken)?);
     let words = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map_err(taken)?);
@@ -67,7 +72,7 @@ pub(super) fn keep() -> Result<(), Error> {
     namespaces::inner(&spec.plan)?;
     let clock = Clock::system();
     let mut keeper = Keeper {
-        first: std::process::id() == 1,
+        first,
         sampled: !spec.cgroup.as_ref().is_some_and(|base| base.holds_memory()),
         spec,
         signals: SignalFd::new(&heard).map_err(Error::errno("hear signals"))?,

@@ -191,7 +191,10 @@ impl Supervisor {
                 let length = self.words.read_line(&mut line).unwrap_or(0);
                 match serde_json::from_str(&line) {
                     Ok(Word::Started(at)) => {
-                        self.folder.started(at).map_err(Error::step("write the start"))?
+                        self.folder.started(at).map_err(Error::step("write the start"))?;
+                        // An agent that is gone finds it in the folder.
+                        let mut agent = io::stdout().lock();
+                        agent.write_all(b"s").and_then(|()| agent.flush()).ok();
                     }
                     Ok(Word::Ended(exit)) => {
                         self.keeper.wait().map_err(Error::step("wait for the keeper"))?;

@@ -1,0 +1,1 @@
+//! The slice as a whole, with a store and permits.
