@@ -4,12 +4,14 @@
 //! names, a next one whenever one ends, and prints a line when a test ends. So the moment a test starts is the
 //! moment at which the one ended whose place it takes, and the slowest tests follow from the stream; see [`watch`].
 
+mod left;
 mod watch;
 
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -18,6 +20,7 @@ use crate::{
     check,
     console::{StopWatch, say},
 };
+use left::Running;
 use watch::Watch;
 
 /// What to run.
@@ -32,9 +35,13 @@ pub(crate) struct Options {
 /// How many of the slowest tests are named at the end.
 const SLOWEST: usize = 10;
 
+/// How long processes of tests may take to end when all tests are over.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Runs all tests; says whether all passed. The last line is `N passed, N failed`.
 pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
     let checked = options.check.then(|| check(root)).transpose()?;
+    let running = Running::before_tests(root);
     let threads = threads();
     let mut command = Command::new("cargo");
     command
@@ -68,13 +75,17 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
     for (seconds, name) in sum.slowest(SLOWEST) {
         say(&format!("  {seconds:6.1} s  {name}"));
     }
+    let left = running.left(GRACE);
+    for process in &left {
+        say(&format!("left running by a test: {process}"));
+    }
     // A build that fails, or a test binary that is killed, counts as one failure even though no test says so.
     let failed = if ended.success() {
         sum.failed
     } else {
         sum.failed.max(1)
     };
-    let failed = failed + u64::from(checked == Some(false));
+    let failed = failed + u64::from(checked == Some(false)) + u64::from(!left.is_empty());
     let passed = sum.passed + u64::from(checked == Some(true));
     let skipped = if sum.skipped > 0 {
         format!(", {} skipped", sum.skipped)
