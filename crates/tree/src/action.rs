@@ -1,0 +1,34 @@
+//! What may be done with the tree, as types for permits.
+//!
+//! What it leaves to others: who may do it (access's table of roles) and with which keys (`rule`).
+
+use access::Action;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident $name:literal $writes:literal)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $action;
+
+        impl Action for $action {
+            const NAME: &'static str = $name;
+            const WRITES: bool = $writes;
+        })*
+
+        /// The names of this room's actions.
+        pub const ACTIONS: &[&str] = &[$($name),*];
+    };
+}
+
+actions! {
+    /// Reads a value.
+    Get "tree.get" false
+    /// Writes a value, whether or not there is one.
+    Set "tree.set" true
+    /// Writes a value where there is none.
+    Create "tree.create" true
+    /// Removes a value.
+    Delete "tree.delete" true
+    /// Lists the names below a key.
+    List "tree.list" false
+}
