@@ -10,6 +10,7 @@
 
 mod build;
 mod commit;
+mod etcd;
 mod start;
 
 use std::{

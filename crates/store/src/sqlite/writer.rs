@@ -25,6 +25,9 @@ const BATCH: usize = 1_024;
 /// No closure is added to a batch that has been running for this long.
 const BATCH_WITHIN: Duration = Duration::from_millis(25);
 
+/// The shortest wait for callers who may come back that is worth it, and the longest.
+const GATHER: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(2));
+
 /// Owns the only connection that writes.
 pub(super) struct Writer {
     connection: Connection,
@@ -32,6 +35,8 @@ pub(super) struct Writer {
     counters: Arc<Counters>,
     clock: Clock,
     trimmed: Option<i64>,
+    commit_took: Duration,
+    expected: usize,
 }
 
 /// What ran in the open transaction and waits for its commit.
@@ -50,6 +55,8 @@ impl Writer {
             counters: Arc::clone(&shared.counters),
             clock: Clock::system(),
             trimmed: None,
+            commit_took: Duration::ZERO,
+            expected: 0,
         }
     }
 
@@ -57,10 +64,28 @@ impl Writer {
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.blocking_recv() {
             match job {
-                Job::Write(call) | Job::Read(call) => self.batch(call, &mut queue),
+                Job::Write(call) | Job::Read(call) => {
+                    self.gather(&queue);
+                    self.batch(call, &mut queue);
+                }
                 // What was queued before the word was done before it; the rest is drained and answered.
                 Job::Stop => queue.close(),
             }
+        }
+    }
+
+    /// Waits a little for callers who were answered a moment ago, because most of them come back at once. Without
+    /// this they would split into two groups that wait for each other's commit. The wait is a fraction of what a
+    /// commit takes; where commits are quick there is none.
+    fn gather(&self, queue: &mpsc::Receiver<Job>) {
+        let longest = (self.commit_took / 4).min(GATHER.1);
+        if longest < GATHER.0 {
+            return;
+        }
+        let began = self.clock.monotonic();
+        while queue.len() + 1 < self.expected && self.clock.monotonic().duration_since(began) < longest {
+            // may sleep: a channel cannot tell when it holds so many, and the wait is a fraction of a commit
+            std::thread::sleep(GATHER.0 / 2);
         }
     }
 
@@ -89,7 +114,7 @@ impl Writer {
                 };
             }
         }
-        self.finish(batch);
+        self.finish(batch, queue);
     }
 
     /// Runs one closure in a savepoint; tells whether the transaction still stands.
@@ -127,7 +152,7 @@ impl Writer {
         stands
     }
 
-    fn finish(&mut self, batch: Batch) {
+    fn finish(&mut self, batch: Batch, queue: &mpsc::Receiver<Job>) {
         let committed = if self.connection.is_autocommit() {
             Err(Fault::new(
                 "",
@@ -135,7 +160,10 @@ impl Writer {
             ))
         } else {
             self.trim(&batch.changes);
-            self.commit()
+            let began = self.clock.monotonic();
+            let committed = self.commit();
+            self.commit_took = self.clock.monotonic().duration_since(began);
+            committed
         };
         if committed.is_ok() {
             if batch.kept > 0 {
@@ -143,6 +171,7 @@ impl Writer {
             }
             self.feed.publish(&batch.changes);
         }
+        self.expected = (batch.ran.len() + queue.len()).min(BATCH);
         for (call, outcome) in batch.ran {
             // A closure's own fault or refusal stands, whatever became of the batch.
             let fault = match (&committed, outcome) {
