@@ -32,7 +32,8 @@ impl Page {
              <h1>Soke runs here</h1>\n\
              <p>This is the compute zone <strong>{host}</strong>. The web console is not built yet; \
              everything works from a terminal.</p>\n\
-             <p>To sign in, on the machine where you have the <code>soke</code> program:</p>\n\
+             <p>To sign in, copy the whole sign-in link that brought you here, give it to the <code>soke</code> \
+             program when it asks, and you are in:</p>\n\
              <pre>soke sign-in</pre>\n\
              <p>Then run something and look at it:</p>\n\
              <pre>soke run -- echo hello\nsoke jobs</pre>\n\

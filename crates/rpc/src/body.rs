@@ -15,7 +15,10 @@ use model::ErrorKind;
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, body::Body};
 
-use crate::Deadline;
+use crate::{
+    Deadline,
+    held::{Allowance, Full, Part},
+};
 
 /// A request body that ends in an error where a message is too long or the peer broke off.
 ///
@@ -27,27 +30,43 @@ pub(crate) struct Incoming {
     head: [u8; 5],
     head_filled: usize,
     message_left: u32,
+    allowance: Allowance,
+    part: Option<Part>,
+}
+
+/// Why a message may not come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// It is over the limit.
+    Long(u32),
+    /// Too many large ones are on their way.
+    Busy,
 }
 
 impl Incoming {
-    pub(crate) const fn new(body: Body, most: u32) -> Self {
+    pub(crate) const fn new(body: Body, most: u32, allowance: Allowance) -> Self {
         Self {
             body,
             most,
             head: [0; 5],
             head_filled: 0,
             message_left: 0,
+            allowance,
+            part: None,
         }
     }
 
-    /// Follows the frames through `data`; the error is the length of a message over the limit.
-    fn follow(&mut self, mut data: &[u8]) -> Result<(), u32> {
+    /// Follows the messages through `data`.
+    fn follow(&mut self, mut data: &[u8]) -> Result<(), Refusal> {
         while let Some((&byte, rest)) = data.split_first() {
             if self.message_left > 0 {
                 let step = data
                     .len()
                     .min(usize::try_from(self.message_left).unwrap_or(usize::MAX));
                 self.message_left -= u32::try_from(step).unwrap_or(self.message_left);
+                if self.message_left == 0 {
+                    self.part = None;
+                }
                 data = &data[step..];
                 continue;
             }
@@ -58,13 +77,27 @@ impl Incoming {
                 let [_flags, a, b, c, d] = self.head;
                 let length = u32::from_be_bytes([a, b, c, d]);
                 if length > self.most {
-                    return Err(length);
+                    return Err(Refusal::Long(length));
                 }
+                self.part = self.allowance.take(length).map_err(|Full| Refusal::Busy)?;
                 self.message_left = length;
                 self.head_filled = 0;
             }
         }
         Ok(())
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Status {
+        let text = match refusal {
+            Refusal::Long(length) => {
+                let most = self.most;
+                format!("a request message of {length} bytes is over the limit of {most} bytes")
+            }
+            Refusal::Busy => {
+                "too many large messages are arriving at this moment: send it again later".to_owned()
+            }
+        };
+        wire::status(ErrorKind::Exhausted, text)
     }
 }
 
@@ -86,11 +119,9 @@ impl HttpBody for Incoming {
             }
         };
         if let Some(data) = frame.data_ref()
-            && let Err(length) = self.follow(data)
+            && let Err(refusal) = self.follow(data)
         {
-            let most = self.most;
-            let text = format!("a request message of {length} bytes is over the limit of {most} bytes");
-            return Poll::Ready(Some(Err(wire::status(ErrorKind::Exhausted, text))));
+            return Poll::Ready(Some(Err(self.refuse(refusal))));
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -166,7 +197,8 @@ fn expired_trailers() -> HeaderMap {
 mod tests {
     use tonic::body::Body;
 
-    use super::Incoming;
+    use super::{Incoming, Refusal};
+    use crate::held::Allowance;
 
     fn message(length: u32) -> Vec<u8> {
         let mut bytes = vec![0];
@@ -179,7 +211,7 @@ mod tests {
     fn messages_are_followed_however_they_are_cut() {
         let bytes = [message(3), message(0), message(10), message(1)].concat();
         for cut in 1..=bytes.len() {
-            let mut body = Incoming::new(Body::empty(), 10);
+            let mut body = Incoming::new(Body::empty(), 10, Allowance::new(0));
             for piece in bytes.chunks(cut) {
                 assert_eq!(body.follow(piece), Ok(()), "cut at {cut}");
             }
@@ -191,9 +223,9 @@ mod tests {
     fn a_message_over_the_limit_is_seen_at_its_head() {
         let bytes = [message(10), message(11)].concat();
         for cut in 1..=bytes.len() {
-            let mut body = Incoming::new(Body::empty(), 10);
+            let mut body = Incoming::new(Body::empty(), 10, Allowance::new(0));
             let found = bytes.chunks(cut).find_map(|piece| body.follow(piece).err());
-            assert_eq!(found, Some(11), "cut at {cut}");
+            assert_eq!(found, Some(Refusal::Long(11)), "cut at {cut}");
         }
     }
 }

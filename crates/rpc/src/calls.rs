@@ -21,14 +21,19 @@ use tracing::Instrument as _;
 use crate::{
     CallLimits, Deadline, RequestId,
     body::{Incoming, Outgoing, expired},
+    held::Allowance,
     path,
 };
+
+/// The most bytes of a call's path in log lines.
+const LOGGED: usize = 128;
 
 /// gRPC services with deadline, limits and path rules around them; given to [`crate::serve()`] or to `gateway`.
 #[derive(Debug, Clone)]
 pub struct Calls {
     routes: Routes,
     limits: CallLimits,
+    allowance: Allowance,
     clock: Clock,
 }
 
@@ -38,6 +43,7 @@ impl Calls {
     pub fn new(routes: Routes, limits: CallLimits) -> Self {
         Self {
             routes: routes.prepare(),
+            allowance: Allowance::new(limits.arriving_bytes),
             limits,
             clock: Clock::system(),
         }
@@ -89,7 +95,10 @@ impl Service<Request<Body>> for Calls {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let id = RequestId::fresh();
         request.extensions_mut().insert(id.clone());
-        let span = tracing::info_span!("call", request_id = id.as_str(), method = request.uri().path());
+        // A path is the caller's to choose and may be long.
+        let path = request.uri().path();
+        let method = path.get(..LOGGED).unwrap_or(path);
+        let span = tracing::info_span!("call", request_id = id.as_str(), method);
         let answered = self.call_checked(request).instrument(span);
         Box::pin(answered.map(move |response| {
             let mut response = response?;
@@ -106,7 +115,8 @@ impl Calls {
             Err(refusal) => return Box::pin(std::future::ready(Ok(*refusal))),
         };
         let most = self.limits.message_bytes;
-        let mut request = request.map(|body| Body::new(Incoming::new(body, most)));
+        let allowance = self.allowance.clone();
+        let mut request = request.map(|body| Body::new(Incoming::new(body, most, allowance)));
         let mut routes = self.routes.clone();
         Box::pin(async move {
             let Some(deadline) = deadline else {

@@ -25,6 +25,7 @@ mod connect;
 mod connection;
 mod deadline;
 mod error;
+mod held;
 mod limits;
 mod listen;
 mod path;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Bounds one listener and each of its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The most connections at a time. When they are used up, the connection that has waited longest without
+    /// The most connections at a time, and never more than half of the files that the process may open. When they are used up, the connection that has waited longest without
     /// a request gives its place to the newcomer.
     pub connections: usize,
     /// The longest time from accept to a finished TLS handshake.
@@ -44,17 +44,20 @@ impl Default for Limits {
     }
 }
 
-/// Bounds one gRPC call.
+/// Bounds the calls of one set of services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
     /// The most bytes of one request message as sent.
     pub message_bytes: u32,
+    /// The most bytes of request messages over 64 KiB that arrive at the same time, over all calls.
+    pub arriving_bytes: usize,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
         Self {
             message_bytes: 4 * 1024 * 1024,
+            arriving_bytes: 256 * 1024 * 1024,
         }
     }
 }

@@ -66,7 +66,7 @@ where
     let group = tasks.child();
     let cut = CancellationToken::new();
     let (one, two) = connection::builders(&limits, &group);
-    let seats = Seats::new(limits.connections);
+    let seats = Seats::new(limits.connections.min(half_of_the_files()));
     let shared = Arc::new(Shared {
         service,
         security,
@@ -83,6 +83,13 @@ where
         tasks: group,
         cut,
     }
+}
+
+/// Half of the files that this process may have open; the store and the jobs need the other half.
+fn half_of_the_files() -> usize {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    most.and_then(|most| usize::try_from(most / 2).ok())
+        .unwrap_or(usize::MAX)
 }
 
 async fn accept<S>(tcp: TcpListener, seats: Seats, shared: Arc<Shared<S>>)

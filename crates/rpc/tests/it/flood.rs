@@ -124,7 +124,7 @@ async fn g09_a_peer_that_opens_and_resets_without_end_does_not_hold_others_up() 
     })
     .await;
     println!("{rounds} times 100 calls opened and reset; slowest call beside them {slowest:?}");
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     eventually("nothing is left running", || server.seen.running() == 0).await;
 }
 
@@ -142,7 +142,7 @@ async fn g09_a_flood_of_continuations_pings_settings_or_empty_data_does_not_hold
         let server = Server::start(Security::Plain, Limits::default()).await;
         let (rounds, slowest) = flood(&server, &opening, |_round| one.repeat(1000)).await;
         println!("{rounds} times 1,000 {what}; slowest call beside them {slowest:?}");
-        assert!(slowest < Duration::from_millis(500), "{what}: {slowest:?}");
+        assert!(slowest < Duration::from_secs(2), "{what}: {slowest:?}");
         assert!(rounds < 200 || what != "continuations", "the offender is closed");
     }
 }
