@@ -1,11 +1,11 @@
-//! From a credential to an actor, on every call; and the end of a session for what stays open.
+//! From a credential to an actor, on every call.
 //!
 //! The session is looked up in the store each time, so its end counts from the next call on, on every server.
 //! What it leaves to others: what the actor may do (`permit`).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use model::{SessionId, Timestamp};
+use model::Timestamp;
 use store::Tx;
 
 use crate::{
@@ -19,11 +19,6 @@ use crate::{
 
 /// The action under which refused calls of unknown callers are counted.
 const ACTION: &str = "session.authenticate";
-/// How long an open stream goes without looking again, should a wake be lost.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// How often in a row the look may fail before the stream ends.
-const FAILURES: u32 = 4;
-
 impl Access {
     /// Tells who shows this credential.
     ///
@@ -58,36 +53,6 @@ impl Access {
     pub fn refuse(&self, peer: &Peer) -> Error {
         self.house.anonymous.count(peer, ACTION, self.house.clock.now());
         Error::BadToken
-    }
-
-    /// Resolves when the session has ended: by sign-out, by revocation, or by itself. Open streams wait for it
-    /// beside their work. It resolves too when the store cannot tell for a while.
-    pub async fn until_revoked(&self, session: SessionId) {
-        let house = &self.house;
-        let (mut watch, mut failures) = (house.store.watch(sessions::TOPIC), 0);
-        watch.changed().await;
-        loop {
-            let now = house.clock.now();
-            let wait = match house
-                .store
-                .read(move |tx| sessions::check_open(tx, session, now))
-                .await
-            {
-                Ok(ends_at) => {
-                    failures = 0;
-                    (ends_at - now).to_std().min(LOOK_AGAIN)
-                }
-                Err(Error::Store(_)) if failures < FAILURES => {
-                    failures += 1;
-                    Duration::from_secs(1)
-                }
-                Err(_) => return,
-            };
-            tokio::select! {
-                () = watch.changed() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
-        }
     }
 
     /// The root of the zone: its id and its certificate authority.

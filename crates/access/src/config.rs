@@ -25,7 +25,7 @@ pub struct Config {
     pub token_key_life: Span,
     /// How many passwords are hashed at once, each taking 19 MiB: 2.
     pub hashing_at_once: usize,
-    /// How many sign-ins one address may try per minute: 120.
+    /// How many sign-ins by password one address may try per minute: 120.
     pub sign_ins_per_minute: u32,
     /// Whether BuckyOS's password proof signs in. It needs a second, weaker verifier of each password, which is
     /// kept sealed; without it none is kept: yes.

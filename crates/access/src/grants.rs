@@ -7,6 +7,8 @@ use store::{Tx, params};
 
 use crate::{Error, Role, Write, permit::Cover};
 
+/// The topic under which changed grants are announced; the key is the subject.
+pub(crate) const TOPIC: &str = "access.grants";
 /// The scope of every grant so far: the whole zone.
 const ZONE: &str = "zone";
 
@@ -50,7 +52,7 @@ pub(crate) fn insert(
          ON CONFLICT (subject, role, scope) DO NOTHING",
         params![user, role.word(), ZONE, by, now],
     )?;
-    tx.change("access.grants", &user.to_string())?;
+    tx.change(TOPIC, &user.to_string())?;
     Ok(())
 }
 
@@ -79,7 +81,7 @@ pub fn take(write: &mut Write<'_, '_>, user: UserId, role: Role) -> Result<(), E
         "DELETE FROM grants WHERE subject = ?1 AND role = ?2 AND scope = ?3",
         params![user, role.word(), ZONE],
     )?;
-    write.change("access.grants", &user.to_string())?;
+    write.change(TOPIC, &user.to_string())?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ mod ed25519;
 mod error;
 pub mod grants;
 mod house;
+mod lasting;
 mod migrations;
 mod names;
 mod own_jwt;
@@ -42,6 +43,7 @@ mod tries;
 mod upkeep;
 mod users;
 mod who;
+mod write;
 mod yourself;
 
 use std::sync::Arc;
@@ -51,12 +53,13 @@ pub use config::{Config, Parts};
 pub use error::{Error, Fault, Faults, JwtFault};
 pub use migrations::MIGRATIONS;
 pub use password_proof::PasswordLogin;
-pub use permit::{Cover, Permit, Scope, SystemPermit, Write};
+pub use permit::{Cover, Permit, Scope, SystemPermit};
 pub use roles::{Reach, Role, Table, UnknownRole};
 pub use root::{ServerCertificate, ZoneRoot};
 pub use secret::Secret;
 pub use users::{NewUser, User, UserPage};
 pub use who::{Actor, Credential, Identity, Peer, Proof, SignedIn, UserActor, Verified};
+pub use write::Write;
 
 use house::House;
 

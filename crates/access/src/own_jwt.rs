@@ -123,10 +123,9 @@ impl Access {
     /// # Errors
     /// `Unauthenticated` saying what is wrong with the JWT, or that it was used before; an unknown issuer reads
     /// like a wrong signature. `Denied` for the app id of a part of the system; `Invalid` for an app id or `jti`
-    /// that cannot be one; `Exhausted` after too many tries.
+    /// that cannot be one.
     pub async fn sign_in_by_jwt(&self, jwt: Secret, peer: &Peer) -> Result<SignedIn, Error> {
         let (house, now) = (&self.house, self.house.clock.now());
-        house.enter(peer, SIGN_IN, now)?;
         let parsed = krpc::Jwt::parse(jwt.expose()).map_err(|fault| {
             refused(match fault {
                 krpc::BadToken::NotJwt => JwtFault::NotJwt,
@@ -159,12 +158,12 @@ impl Access {
             }
         }
         let Some((known, public_key)) = signed else {
-            let error = house.bad_proof(peer, suspect, "jwt").await;
+            let error = house.bad_unguessable(peer, suspect, "jwt").await;
             return Err(told_as(error, JwtFault::Signature));
         };
         let speaks_for = [ROOT, known.name.as_str()];
         if !speaks_for.contains(&checked.subject.as_str()) {
-            let error = house.bad_proof(peer, Some(known), "jwt for another").await;
+            let error = house.bad_unguessable(peer, Some(known), "jwt for another").await;
             return Err(told_as(error, JwtFault::Subject));
         }
         let (app_id, user) = (checked.app_id, known.id);

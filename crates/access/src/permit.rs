@@ -7,7 +7,6 @@
 use std::{
     fmt,
     marker::PhantomData,
-    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,11 +14,8 @@ use model::{Timestamp, UserId};
 use store::{Store, Tx};
 
 use crate::{
-    Access, Action, Actor, Error, Peer, Reach, Role,
-    audit::{self, Entry, Outcome},
-    grants,
-    house::House,
-    sessions,
+    Access, Action, Actor, Error, Peer, Reach, Role, Write, grants, house::House, lasting, sessions,
+    write::Refused,
 };
 
 /// How far a permit reaches.
@@ -72,12 +68,27 @@ pub struct Permit<A> {
     action: PhantomData<fn() -> A>,
 }
 
-struct Ticket {
-    house: Arc<House>,
-    actor: Actor,
-    peer: Peer,
-    cover: Cover,
-    owner: bool,
+pub(crate) struct Ticket {
+    pub(crate) house: Arc<House>,
+    pub(crate) actor: Actor,
+    pub(crate) peer: Peer,
+    pub(crate) cover: Cover,
+    pub(crate) owner: bool,
+}
+
+impl Ticket {
+    /// Looks whether the right is still the one that was given.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, `Denied` or `Conflict` where it is not; the store's own.
+    pub(crate) fn check(&self, tx: &mut Tx<'_>, action: &'static str, now: Timestamp) -> Result<(), Error> {
+        let right = judge(tx, &self.house, self.actor.user(), action, now)?;
+        if right == (self.cover, self.owner) {
+            Ok(())
+        } else {
+            Err(Error::RightsChanged { action })
+        }
+    }
 }
 
 impl Access {
@@ -196,23 +207,15 @@ impl<A: Action> Permit<A> {
         let written = store
             .write(move |tx| {
                 let now = ticket.house.clock.now();
-                let mut write = Write {
-                    tx,
-                    ticket: &ticket,
-                    action: A::NAME,
-                    now,
-                    object: String::new(),
-                    refused: None,
-                };
+                let mut write = Write::new(tx, &ticket, A::NAME, now);
                 let answer = write
                     .judge_again()
                     .map_err(E::from)
                     .and_then(|()| work(&mut write));
                 // Rolled back work leaves no row, so what was refused is carried out of the closure.
-                *note.lock().unwrap_or_else(PoisonError::into_inner) = write.refused.take();
+                *note.lock().unwrap_or_else(PoisonError::into_inner) = write.take_refused();
                 let answer = answer?;
-                let entry = Entry::of(&ticket.actor, &ticket.peer, A::NAME).about(&write.object);
-                audit::insert(write.tx, &entry, Outcome::Done, now)?;
+                write.leave_row()?;
                 Ok(answer)
             })
             .await;
@@ -229,6 +232,13 @@ impl<A: Action> Permit<A> {
         written
     }
 
+    /// Resolves when the right has ended or become another one: the session is over, or a role was taken. What
+    /// stays open under this permit waits for it beside its work. It resolves too when the store cannot tell for
+    /// a while. The answer says why.
+    pub fn until_lost(&self) -> impl Future<Output = Error> + Send + 'static {
+        lasting::until_lost(Arc::clone(&self.ticket), A::NAME)
+    }
+
     /// Reads under this permit, from one snapshot.
     ///
     /// # Errors
@@ -240,109 +250,6 @@ impl<A: Action> Permit<A> {
         E: From<Error> + From<store::Error> + Send + 'static,
     {
         store.read(work).await
-    }
-}
-
-struct Refused {
-    error: Error,
-    object: String,
-}
-
-/// A write transaction under a permit. It is the store's [`Tx`], and it knows who acts.
-pub struct Write<'a, 'tx> {
-    tx: &'a mut Tx<'tx>,
-    ticket: &'a Ticket,
-    action: &'static str,
-    now: Timestamp,
-    object: String,
-    refused: Option<Refused>,
-}
-
-impl Write<'_, '_> {
-    /// Says in the audit row what the action was done to. The last word counts; 256 characters are kept.
-    pub fn about(&mut self, object: impl fmt::Display) {
-        let visible = |c: char| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        };
-        self.object = object.to_string().chars().take(256).map(visible).collect();
-    }
-
-    /// The instant of this write.
-    #[must_use]
-    pub const fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Who acts.
-    #[must_use]
-    pub fn actor(&self) -> &Actor {
-        &self.ticket.actor
-    }
-
-    /// How far the right reaches.
-    #[must_use]
-    pub fn cover(&self) -> &Cover {
-        &self.ticket.cover
-    }
-
-    /// Tells whether a row of this scope lies within the right.
-    #[must_use]
-    pub fn covers(&self, scope: &Scope) -> bool {
-        self.ticket.cover.covers(scope)
-    }
-
-    /// Passes where a row of this scope lies within the right; leaves an audit row where it does not.
-    ///
-    /// # Errors
-    /// `NotFound`, naming `what`.
-    pub fn find(&mut self, scope: &Scope, what: impl fmt::Display) -> Result<(), Error> {
-        let what = what.to_string();
-        self.ticket.cover.find(scope, &what).inspect_err(|_error| {
-            self.refuse_about(Error::NotFound { what: what.clone() }, &what);
-        })
-    }
-
-    /// Refuses the action for a reason that only the transaction shows; the refusal is audited.
-    #[must_use]
-    pub fn deny(&mut self) -> Error {
-        let (action, object) = (self.action, self.object.clone());
-        self.refuse_about(Error::Denied { action }, &object);
-        Error::Denied { action }
-    }
-
-    fn refuse_about(&mut self, error: Error, object: &str) {
-        self.refused = Some(Refused {
-            error,
-            object: object.to_owned(),
-        });
-    }
-
-    fn judge_again(&mut self) -> Result<(), Error> {
-        let (ticket, action) = (self.ticket, self.action);
-        match judge(self.tx, &ticket.house, ticket.actor.user(), action, self.now) {
-            Ok(right) if right == (ticket.cover, ticket.owner) => Ok(()),
-            Ok(_other) => Err(Error::RightsChanged { action }),
-            Err(Error::Denied { .. }) => Err(self.deny()),
-            Err(other) => Err(other),
-        }
-    }
-}
-
-impl<'tx> Deref for Write<'_, 'tx> {
-    type Target = Tx<'tx>;
-
-    fn deref(&self) -> &Tx<'tx> {
-        self.tx
-    }
-}
-
-impl<'tx> DerefMut for Write<'_, 'tx> {
-    fn deref_mut(&mut self) -> &mut Tx<'tx> {
-        self.tx
     }
 }
 

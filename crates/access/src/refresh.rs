@@ -40,8 +40,8 @@ impl Access {
     /// since somebody else may hold it.
     ///
     /// # Errors
-    /// `Unauthenticated` where the token is not good, was used before, or its session has ended; `Invalid`,
-    /// `Exhausted` and the store's own as for signing in.
+    /// `Unauthenticated` where the token is not good, was used before, or its session has ended; `Invalid`
+    /// and the store's own as for signing in.
     pub async fn refresh(&self, refresh_token: Secret, peer: &Peer) -> Result<SignedIn, Error> {
         let now = self.house.clock.now();
         let claims = self.house.take(&refresh_token, peer, REFRESH, now).await?;
@@ -94,7 +94,7 @@ fn turn<T>(
 }
 
 impl House {
-    /// Proves a refresh token, and counts the try of its address.
+    /// Proves a refresh token, and counts where it is not good.
     async fn take(
         &self,
         refresh_token: &Secret,
@@ -106,7 +106,6 @@ impl House {
         let length = refresh_token.expose().len();
         check_length(&mut faults, "refresh_token", length, 1, token::LONGEST);
         faults.check()?;
-        self.enter(peer, action, now)?;
         let proven = self.prove(refresh_token.expose(), Use::Refresh, now).await;
         proven.inspect_err(|_error| self.anonymous.count(peer, action, now))
     }

@@ -40,13 +40,12 @@ impl Access {
     /// unknown name gets a challenge too.
     ///
     /// # Errors
-    /// `Invalid` for a text that cannot be a name; `Exhausted` where the address tries too often.
-    pub fn challenge(&self, user_name: &str, peer: &Peer) -> Result<Vec<u8>, Error> {
+    /// `Invalid` for a text that cannot be a name.
+    pub fn challenge(&self, user_name: &str) -> Result<Vec<u8>, Error> {
         let mut faults = Faults::default();
         check_name(&mut faults, user_name);
         faults.check()?;
         let now = self.house.clock.now();
-        self.house.enter(peer, "session.challenge", now)?;
         self.house.challenges.make(user_name, now)
     }
 
@@ -58,7 +57,6 @@ impl Access {
     pub async fn sign_in(&self, proof: Proof, peer: &Peer) -> Result<SignedIn, Error> {
         check_proof(&proof)?;
         let now = self.house.clock.now();
-        self.house.enter(peer, SIGN_IN, now)?;
         let proven = match proof {
             Proof::Password { user_name, password } => {
                 self.house
@@ -78,9 +76,7 @@ impl Access {
                     .prove_key(&user_name, &public_key, answered, peer)
                     .await?
             }
-            Proof::LinkCode(code) => Proven::Code {
-                hash: digest::sha256_hex(code.expose().as_bytes()),
-            },
+            Proof::LinkCode(code) => self.house.prove_code(&code, peer).await?,
         };
         self.house.open_session(proven, apps::OWN, peer).await
     }
@@ -178,6 +174,8 @@ impl House {
         peer: &Peer,
         now: Timestamp,
     ) -> Result<Proven, Error> {
+        // Counted before it is hashed: a hash costs more than all the rest.
+        self.enter(peer, SIGN_IN, now)?;
         let folded = fold(user_name);
         let may = self.tries.may_guess(&folded, peer.address, now);
         may.inspect_err(|_error| self.anonymous.count(peer, SIGN_IN, now))?;
@@ -231,8 +229,34 @@ impl House {
                 challenge: answered.hash,
                 challenge_ends: answered.expires_at,
             }),
-            ((known, _), _) => Err(self.bad_proof(peer, known, "key").await),
+            ((known, _), _) => Err(self.bad_unguessable(peer, known, "key").await),
         }
+    }
+
+    async fn prove_code(&self, code: &Secret, peer: &Peer) -> Result<Proven, Error> {
+        let hash = digest::sha256_hex(code.expose().as_bytes());
+        let (wanted, sql) = (hash.clone(), "SELECT 1 FROM sign_in_codes WHERE hash = ?1");
+        let look = move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.row(sql, params![wanted.as_str()])?.is_some());
+        if self.store.read(look).await? {
+            Ok(Proven::Code { hash })
+        } else {
+            Err(self.bad_unguessable(peer, None, "code").await)
+        }
+    }
+
+    /// Writes down a try that failed with what cannot be guessed: a row while the address has tries left, a
+    /// count after that. It is never refused for its number, so a crowd at one address keeps nobody out who
+    /// holds a key, a code or a token.
+    pub(crate) async fn bad_unguessable(
+        &self,
+        peer: &Peer,
+        known: Option<Known>,
+        proof: &'static str,
+    ) -> Error {
+        if self.enter(peer, SIGN_IN, self.clock.now()).is_err() {
+            return Error::BadProof;
+        }
+        self.bad_proof(peer, known, proof).await
     }
 
     /// Writes down a try that failed. A name that nobody has is not written: it may be a password.

@@ -1,8 +1,8 @@
 //! How often one may try to sign in: per address, and per name from one address.
 //!
 //! Wrong passwords are counted under (name, address): whoever guesses locks out nobody but that name from the
-//! guesser's own address, so no one else's guesses keep the only owner out. Keys and codes cannot be guessed and
-//! are never locked out by wrong passwords. All in memory, of bounded size. What it leaves to others: the
+//! guesser's own address, so no one else's guesses keep the only owner out. Keys, codes and tokens cannot be
+//! guessed and are never refused for their number. All in memory, of bounded size. What it leaves to others: the
 //! proofs themselves.
 
 use std::{
@@ -60,7 +60,7 @@ fn origin(address: Option<IpAddr>) -> Origin {
 }
 
 impl Tries {
-    /// Allows so many sign-ins per minute from one address, and as many at once.
+    /// Allows so many tries per minute from one address, and as many at once.
     pub(crate) fn new(per_minute: u32) -> Self {
         Self {
             per_minute: per_minute.max(1),

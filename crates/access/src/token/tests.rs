@@ -24,6 +24,7 @@ fn grant(token_use: Use) -> Grant<'static> {
         user: "01890a5d-ac96-774b-bcce-b302099a8057"
             .parse::<UserId>()
             .expect("an id"),
+        app_id: "soke",
         session: (1 << 53) - 1,
         jti: "j".to_owned(),
         token_use,

@@ -395,3 +395,41 @@ async fn users_are_listed_by_name_in_pages_on(bed: Bed) {
     let wanted = wanted.map(|(name, number, role)| (name.to_owned(), number, role.to_owned()));
     assert_eq!(names, wanted);
 }
+
+#[tokio::test]
+async fn z04_what_is_open_ends_when_the_right_is_taken_narrowed_or_its_session_ends() {
+    let bed = Bed::new().await;
+    let ada = bed.owner().await;
+    let amy = bed.user(&ada, "amy", "admin").await;
+    let owner = bed.permit::<user::Create>(&ada).await.expect("may");
+    give(&owner, &bed, &amy, Role::Member).await.expect("is given");
+    let lists = bed.permit::<user::List>(&amy).await.expect("may");
+    let output = bed.permit::<JobsOutput>(&amy).await.expect("may, over the zone");
+    let (lists, output) = (lists.until_lost(), output.until_lost());
+    tokio::pin!(lists, output);
+    for open in [
+        &mut lists as &mut (dyn Future<Output = Error> + Unpin),
+        &mut output,
+    ] {
+        let early = tokio::time::timeout(std::time::Duration::from_millis(50), open).await;
+        assert!(early.is_err(), "the right stands");
+    }
+    take(&owner, &bed, &amy, Role::Admin).await.expect("is taken");
+    assert!(matches!(crate::bed::soon(lists).await, Error::Denied { .. }));
+    assert!(
+        matches!(crate::bed::soon(output).await, Error::RightsChanged { .. }),
+        "narrowed to one's own"
+    );
+    let own = bed.permit::<JobsOutput>(&amy).await.expect("may, one's own");
+    let own = own.until_lost();
+    let revoke = bed.permit::<user::Revoke>(&ada).await.expect("may");
+    bed.access.revoke_sessions(&revoke, "amy").await.expect("ended");
+    assert!(matches!(crate::bed::soon(own).await, Error::SessionEnded));
+}
+
+struct JobsOutput;
+
+impl Action for JobsOutput {
+    const NAME: &'static str = "jobs.output";
+    const WRITES: bool = false;
+}

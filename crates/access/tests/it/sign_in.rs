@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use access::{Access, Error, NewUser, Proof, session, user};
+use access::{Access, Config, Error, NewUser, Proof, session, user};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use model::{ErrorKind, Span};
 
@@ -255,7 +255,7 @@ async fn t05_every_bad_proof_answers_the_same_text() {
     bed.set_password(&ada, PASSWORD).await;
     bed.user(&ada, "bob", "member").await;
     let pair = Ed25519KeyPair::generate().expect("a key");
-    let challenge = bed.access.challenge("ada", &peer()).expect("a challenge");
+    let challenge = bed.access.challenge("ada").expect("a challenge");
     let mut proofs: Vec<Proof> = ["ada", "bob", "nobody-here", "kernel"]
         .map(|name| by_password(name, "wrong password"))
         .into();
@@ -366,10 +366,7 @@ async fn t06_a_million_bytes_in_any_field_are_invalid_at_once() {
         refused(bed.access.refresh(secret(&text), &peer()).await).kind(),
         ErrorKind::Invalid
     );
-    assert_eq!(
-        refused(bed.access.challenge(&text, &peer())).kind(),
-        ErrorKind::Invalid
-    );
+    assert_eq!(refused(bed.access.challenge(&text)).kind(), ErrorKind::Invalid);
     let credential = access::Credential::Bearer(secret(&text));
     assert_eq!(
         refused(bed.access.authenticate(credential, &peer()).await).kind(),
@@ -502,7 +499,7 @@ async fn t14_a_key_signs_in_with_a_fresh_challenge_of_this_zone_once() {
     let again = add_key(&bed, &ada, pair.public_key().as_ref()).await;
     assert_eq!(refused(again).kind(), ErrorKind::Exists);
 
-    let challenge = bed.access.challenge("ada", &peer()).expect("a challenge");
+    let challenge = bed.access.challenge("ada").expect("a challenge");
     let text = String::from_utf8(challenge.clone()).expect("readable");
     assert!(
         text.contains(bed.access.zone().zone_id()) && text.contains("user: ada\n"),
@@ -516,12 +513,9 @@ async fn t14_a_key_signs_in_with_a_fresh_challenge_of_this_zone_once() {
         "answered before"
     );
 
-    let foreign = other.access.challenge("ada", &peer()).expect("a challenge");
-    let someone = bed
-        .access
-        .challenge("bob", &peer())
-        .expect("unknown names get one too");
-    let late = bed.access.challenge("ada", &peer()).expect("a challenge");
+    let foreign = other.access.challenge("ada").expect("a challenge");
+    let someone = bed.access.challenge("bob").expect("unknown names get one too");
+    let late = bed.access.challenge("ada").expect("a challenge");
     let mut longer = late.clone();
     longer.extend_from_slice(b"\n");
     for (why, challenge) in [
@@ -562,7 +556,7 @@ async fn t14_the_key_of_one_user_does_not_sign_in_another_on(bed: Bed) {
     add_key(&bed, &bob, pair.public_key().as_ref())
         .await
         .expect("is added");
-    let challenge = bed.access.challenge("ada", &peer()).expect("a challenge");
+    let challenge = bed.access.challenge("ada").expect("a challenge");
     assert_eq!(
         refuse(&bed.access, key_proof("ada", &pair, &challenge)).await,
         ErrorKind::Unauthenticated
@@ -583,4 +577,53 @@ async fn t14_small_order_and_non_canonical_keys_cannot_be_added() {
     for key in [&[0; 32][..], &identity, &non_canonical, &[1; 31], &[]] {
         assert_eq!(refused(add_key(&bed, &ada, key).await).kind(), ErrorKind::Invalid);
     }
+}
+
+#[tokio::test]
+async fn t08_a_crowd_at_one_address_keeps_nobody_out_who_holds_a_key_a_code_or_a_token() {
+    let bed = Bed::with(Config {
+        sign_ins_per_minute: 3,
+        ..Config::default()
+    })
+    .await;
+    let ada = bed.owner().await;
+    let pair = Ed25519KeyPair::generate().expect("a key");
+    add_key(&bed, &ada, pair.public_key().as_ref())
+        .await
+        .expect("is added");
+    let stranger = Ed25519KeyPair::generate().expect("a key");
+    for n in 0..6 {
+        let challenge = bed.access.challenge("ada").expect("is given to everybody");
+        let proof = match n % 3 {
+            0 => key_proof("ada", &stranger, &challenge),
+            1 => Proof::LinkCode(secret("no such code")),
+            _ => by_password("ada", "wrong password"),
+        };
+        refused(bed.access.sign_in(proof, &peer()).await);
+    }
+    assert_eq!(
+        refuse(&bed.access, by_password("ada", PASSWORD)).await,
+        ErrorKind::Exhausted
+    );
+    let challenge = bed.access.challenge("ada").expect("is given");
+    bed.session(key_proof("ada", &pair, &challenge)).await;
+    let permit = bed.permit::<user::Code>(&ada).await.expect("may");
+    let code = bed
+        .access
+        .create_sign_in_code(&permit, "ada")
+        .await
+        .expect("is given");
+    bed.session(Proof::LinkCode(code)).await;
+    assert!(
+        bed.access
+            .refresh(secret(ada.tokens.refresh_token.expose()), &peer())
+            .await
+            .is_ok()
+    );
+    let rows = "SELECT COUNT(*) FROM audit WHERE action = 'session.sign_in' AND outcome = 'refused'";
+    assert_eq!(
+        bed.count(rows).await,
+        3,
+        "what is beyond the limit is counted, not written row by row"
+    );
 }

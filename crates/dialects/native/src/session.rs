@@ -23,9 +23,8 @@ impl SessionService for Sessions {
         &self,
         request: Request<v1::CreateChallengeRequest>,
     ) -> Result<Response<v1::CreateChallengeResponse>, Status> {
-        let (_, extensions, message) = request.into_parts();
-        let peer = Callers::peer(&extensions);
-        let challenge = self.callers.access().challenge(&message.user_name, &peer);
+        let message = request.into_inner();
+        let challenge = self.callers.access().challenge(&message.user_name);
         let challenge = challenge.map_err(fault::access)?;
         Ok(Response::new(v1::CreateChallengeResponse { challenge }))
     }
