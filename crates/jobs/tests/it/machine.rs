@@ -242,15 +242,8 @@ impl Machine {
 
 /// Waits until something is so.
 pub(crate) async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let wait = async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(
-        tokio::time::timeout(SOON, wait).await.is_ok(),
-        "{what} within {SOON:?}"
-    );
+    let held = testbed::eventually(SOON, async || so()).await;
+    assert!(held, "{what} within {SOON:?}");
 }
 
 /// The larger number when SOKE_TEST_FULL is set.

@@ -14,6 +14,8 @@ use wire::soke::v1::{
     user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
 };
 
+use crate::engine::Engine;
+
 /// A zone with its owner `ada`, who has not signed in yet.
 pub(crate) struct Zone {
     pub(crate) access: Access,
@@ -25,23 +27,34 @@ pub(crate) struct Zone {
 impl Zone {
     pub(crate) async fn new() -> Self {
         let data = tempfile::tempdir().expect("a folder");
-        let tasks = Tasks::new();
+        let (tasks, clock) = (Tasks::new(), Clock::system());
         let engine = store::Engine::Sqlite {
             path: data.path().join("zone.db"),
         };
-        let store = store::Store::open(&store::Config { engine }, access::MIGRATIONS, &tasks).await;
+        let migrations: Vec<store::Migration> = [access::MIGRATIONS, jobs::MIGRATIONS].concat();
+        let store = store::Store::open(&store::Config { engine }, &migrations, &tasks).await;
+        let store = store.expect("a store");
         let access = Access::start(access::Parts {
-            store: store.expect("a store"),
-            tasks,
-            clock: Clock::system(),
+            store: store.clone(),
+            tasks: tasks.clone(),
+            clock: clock.clone(),
             keys_dir: data.path().join("keys"),
             zone_host: "soke.localhost".to_owned(),
             config: access::Config::default(),
         });
         let access = access.await.expect("a zone");
         let code = access.first_owner("ada").await.expect("made").expect("a code");
+        let jobs = jobs::start(jobs::Parts {
+            store,
+            access: access.clone(),
+            tasks,
+            clock,
+            node: Arc::new(Engine::default()),
+            config: jobs::Config::default(),
+        });
         let routes = native::routes(native::Parts {
             access: access.clone(),
+            jobs: jobs.await.expect("jobs"),
             zone: facts(),
         });
         Self {

@@ -66,22 +66,14 @@ fn cancel(user_id: &str, job_id: u32) -> CancelJobRequest {
 
 /// Waits until ada's job with this number shows this state.
 async fn until(zone: &Zone, number: u32, state: &str) {
-    let shows = async {
-        loop {
-            let answer = zone
-                .jobs()
-                .list_all_jobs(bearing(&zone.ada, all(None, None)))
-                .await;
-            let rows = answer.expect("listed").into_inner().results;
-            if rows.iter().any(|row| row.job_id == number && row.state == state) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    let shows = async || {
+        let asked = bearing(&zone.ada, all(None, None));
+        let answer = zone.jobs().list_all_jobs(asked).await;
+        let rows = answer.expect("listed").into_inner().results;
+        rows.iter().any(|row| row.job_id == number && row.state == state)
     };
-    tokio::time::timeout(Duration::from_secs(20), shows)
-        .await
-        .expect("in time");
+    let shown = testbed::eventually(Duration::from_secs(20), shows).await;
+    assert!(shown, "job {number} is not {state}");
 }
 
 #[tokio::test]
