@@ -6,8 +6,8 @@
 //! What it leaves to others: who may do it (crate `access`), as whom work is done (crate `confine`), protocols
 //! (the dialects), reading files as users ([`node::ReadAsUser`]).
 //!
-//! The queue is a fair FIFO for one machine: the user with the fewest running cores comes first, within a user
-//! the oldest job; a job that does not fit yet holds back those behind it, so that no large job starves. It
+//! The queue is a fair FIFO for one machine: the user with the fewest running cores comes first, where equal the
+//! one whose last turn is longest ago, within a user the oldest job; a job that does not fit yet holds back those behind it, so that no large job starves. It
 //! knows cores and memory, and no priorities.
 //!
 //! Invariants: a job is answered when its row is durable; its number counts from 1 and is never used again; the

@@ -16,7 +16,7 @@ use crate::{
     record::{self, Record, TOPIC},
     stage::{Cause, Exit, chain},
     state::Event,
-    turn::{self, Claim, Room},
+    turn::{self, Claim, Past, Room},
 };
 
 /// The right under which the reconciler writes.
@@ -31,10 +31,11 @@ pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
     let token = tasks.token();
     tasks.spawn("jobs.reconcile", Policy::StopAll, async move {
         let mut rows = inner.store.watch(TOPIC);
+        let mut past = Past::default();
         loop {
             let pass = tokio::select! {
                 () = token.cancelled() => return,
-                pass = pass(&inner) => pass,
+                pass = pass(&inner, &mut past) => pass,
             };
             let longest = match pass {
                 Ok(()) => PERIOD,
@@ -57,7 +58,7 @@ pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
 }
 
 /// One look at everything that has not ended, and every step that follows from it.
-async fn pass(inner: &Inner) -> Result<(), Error> {
+async fn pass(inner: &Inner, past: &mut Past) -> Result<(), Error> {
     let reports = inner.node.observe().await?;
     let records = unfinished(inner).await?;
     let reported: BTreeMap<JobId, &Observed> = reports
@@ -68,7 +69,7 @@ async fn pass(inner: &Inner) -> Result<(), Error> {
         meet(inner, record, reported.get(&record.job.id).copied()).await?;
     }
     forget(inner, &reports).await?;
-    give_turns(inner).await
+    give_turns(inner, past).await
 }
 
 async fn unfinished(inner: &Inner) -> Result<Vec<Record>, Error> {
@@ -181,7 +182,7 @@ async fn forget(inner: &Inner, reports: &[Report]) -> Result<(), Error> {
 }
 
 /// Starts those whose turn it is, and says what the next one waits for.
-async fn give_turns(inner: &Inner) -> Result<(), Error> {
+async fn give_turns(inner: &Inner, past: &mut Past) -> Result<(), Error> {
     let node = inner.node.capacity();
     let records = unfinished(inner).await?;
     let claim = |record: &Record| Claim {
@@ -201,7 +202,7 @@ async fn give_turns(inner: &Inner) -> Result<(), Error> {
         cores: node.cores,
         memory_bytes: node.memory_bytes,
     };
-    let turn = turn::next(&claims, &running, room);
+    let turn = turn::next(&claims, &running, room, past);
     let next: Vec<&Record> = turn
         .start
         .iter()

@@ -2,7 +2,7 @@
 //!
 //! What it leaves to others: starting jobs (module `reconcile`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::UserId;
 
@@ -30,11 +30,27 @@ pub(crate) struct Turn<K> {
     pub(crate) blocked: Option<(K, Room)>,
 }
 
-/// Gives turns: the user with the fewest cores in use first, where equal the older job; within a user the
-/// oldest job. The first that does not fit holds back all others, so that it is next when there is room.
+/// When each user had a turn last, in turns since the start. Only users with unfinished jobs are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    turns: u64,
+    last: BTreeMap<UserId, u64>,
+}
+
+/// Gives turns: the user with the fewest cores in use first, where equal the one whose last turn is longest
+/// ago, where equal the older job; within a user the oldest job. The first that does not fit holds back all
+/// others, so that it is next when there is room.
 ///
 /// `waiting` is in the order of submission.
-pub(crate) fn next<K: Copy>(waiting: &[(K, Claim)], running: &[Claim], node: Room) -> Turn<K> {
+pub(crate) fn next<K: Copy>(
+    waiting: &[(K, Claim)],
+    running: &[Claim],
+    node: Room,
+    past: &mut Past,
+) -> Turn<K> {
+    let claims = waiting.iter().map(|(_, claim)| claim).chain(running);
+    let present: BTreeSet<UserId> = claims.map(|claim| claim.user).collect();
+    past.last.retain(|user, _| present.contains(user));
     let mut room = node;
     let mut used: BTreeMap<UserId, u64> = BTreeMap::new();
     for claim in running {
@@ -48,7 +64,7 @@ pub(crate) fn next<K: Copy>(waiting: &[(K, Claim)], running: &[Claim], node: Roo
         let first = open
             .iter()
             .enumerate()
-            .min_by_key(|(_, (age, (_, claim)))| (in_use(claim), *age));
+            .min_by_key(|(_, (age, (_, claim)))| (in_use(claim), past.last.get(&claim.user).copied(), *age));
         let Some((place, (_, (key, claim)))) = first else {
             return Turn { start, blocked: None };
         };
@@ -60,6 +76,8 @@ pub(crate) fn next<K: Copy>(waiting: &[(K, Claim)], running: &[Claim], node: Roo
         }
         room.take(claim);
         *used.entry(claim.user).or_default() += u64::from(claim.cores);
+        past.turns += 1;
+        past.last.insert(claim.user, past.turns);
         start.push(*key);
         open.remove(place);
     }
@@ -76,12 +94,16 @@ impl Room {
 mod tests {
     use model::{Timestamp, UserId};
 
-    use super::{Claim, Room, next};
+    use super::{Claim, Past, Room, Turn};
 
     const NODE: Room = Room {
         cores: 4,
         memory_bytes: 100,
     };
+
+    fn next(waiting: &[(u32, Claim)], running: &[Claim], node: Room) -> Turn<u32> {
+        super::next(waiting, running, node, &mut Past::default())
+    }
 
     fn claim(user: UserId, cores: u32) -> Claim {
         Claim {
@@ -102,6 +124,22 @@ mod tests {
         let mut waiting: Vec<(u32, Claim)> = (0..1000).map(|number| (number, claim(ada, 1))).collect();
         waiting.push((1000, claim(bob, 1)));
         assert_eq!(next(&waiting, &[], NODE).start, [0, 1000, 1, 2]);
+    }
+
+    #[test]
+    fn turns_change_between_users_also_when_only_one_job_runs_at_a_time() {
+        let (ada, bob) = users();
+        let node = Room { cores: 1, ..NODE };
+        let mut past = Past::default();
+        let mut waiting = vec![(1, ada), (2, ada), (3, ada), (4, bob), (5, bob)];
+        let mut order = Vec::new();
+        while !waiting.is_empty() {
+            let claims: Vec<_> = waiting.iter().map(|&(key, user)| (key, claim(user, 1))).collect();
+            let started = super::next(&claims, &[], node, &mut past).start;
+            waiting.retain(|(key, _)| !started.contains(key));
+            order.extend(started);
+        }
+        assert_eq!(order, [1, 4, 2, 5, 3]);
     }
 
     #[test]
