@@ -30,7 +30,6 @@ pub(crate) const SOKE: &str = env!("CARGO_BIN_EXE_soke");
 pub(crate) struct Builder {
     config: String,
     arguments: Vec<String>,
-    variables: Vec<(String, String)>,
     uid: Option<u32>,
 }
 
@@ -60,12 +59,6 @@ impl Builder {
     /// One more argument of `soke up`.
     pub(crate) fn argument(mut self, text: &str) -> Self {
         self.arguments.push(text.to_owned());
-        self
-    }
-
-    /// One more environment variable of the server.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -121,7 +114,6 @@ impl Zone {
         Builder {
             config: String::new(),
             arguments: Vec::new(),
-            variables: Vec::new(),
             uid: None,
         }
     }
@@ -179,7 +171,6 @@ impl Zone {
         command
             .args(["up", "--listen", "127.0.0.1:0"])
             .args(&self.builder.arguments)
-            .envs(self.builder.variables.iter().map(|(name, value)| (name, value)))
             .stdout(File::create(self.out_path()).expect("a file for the output"))
             .stderr(File::create(self.log_path()).expect("a file for the log"));
         self.server = Some(command.spawn().expect("the server starts"));
@@ -224,18 +215,6 @@ impl Zone {
     /// What the present server has logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log_path()).unwrap_or_default()
-    }
-
-    /// Everything that any server of this zone has printed and logged.
-    pub(crate) fn all_said(&self) -> String {
-        let mut all = String::new();
-        for start in 1..=self.starts {
-            for kind in ["out", "log"] {
-                let path = self.folder.path().join(format!("{start}.{kind}"));
-                all.push_str(&fs::read_to_string(path).unwrap_or_default());
-            }
-        }
-        all
     }
 
     /// The server's process id.

@@ -5,7 +5,12 @@
 
 mod harness;
 
+mod after_power_cuts;
 mod configuration;
 mod documents;
 mod first_run;
+mod foreign_client;
+mod matrix;
+mod secrets;
 mod stopping;
+mod walls;

@@ -14,9 +14,11 @@ use tonic::{
     metadata::MetadataValue,
 };
 use wire::soke::v1::{
-    self, session_service_client::SessionServiceClient, sign_in_request::Proof,
-    user_service_client::UserServiceClient,
+    self, JobState, job_service_client::JobServiceClient, session_service_client::SessionServiceClient,
+    sign_in_request::Proof, user_service_client::UserServiceClient,
 };
+
+use super::LONG;
 
 /// How long a raw call may take.
 const CALL: Duration = Duration::from_secs(20);
@@ -97,6 +99,78 @@ impl Wire {
         let mut users = UserServiceClient::new(self.channel());
         let answer = self.wait(users.create_sign_in_code(signed(request, owner)));
         answer.expect("a code").into_inner().sign_in_code
+    }
+
+    /// Submits a job that is a shell script and gives its number.
+    pub(crate) fn submit(&self, bearer: &str, script: &str) -> u32 {
+        let request = v1::SubmitJobRequest {
+            script: script.to_owned(),
+            ..v1::SubmitJobRequest::default()
+        };
+        let mut jobs = JobServiceClient::new(self.channel());
+        let answer = self
+            .wait(jobs.submit_job(signed(request, bearer)))
+            .expect("a job");
+        answer.into_inner().job.expect("a job").number
+    }
+
+    /// The record of a job.
+    pub(crate) fn job(&self, bearer: &str, number: u32) -> Result<v1::Job, Status> {
+        let request = v1::GetJobRequest { number };
+        let mut jobs = JobServiceClient::new(self.channel());
+        let answer = self.wait(jobs.get_job(signed(request, bearer)))?;
+        Ok(answer.into_inner().job.expect("a job"))
+    }
+
+    /// Waits until a job is in this state and gives its record.
+    #[track_caller]
+    pub(crate) fn job_until(&self, bearer: &str, number: u32, state: JobState) -> v1::Job {
+        let mut last = None;
+        let found = testbed::eventually_blocking(LONG, || {
+            let job = self.job(bearer, number).expect("the job is there");
+            let is_so = job.state() == state;
+            last = Some(job);
+            is_so
+        });
+        let job = last.expect("looked at least once");
+        assert!(found, "job {number} is not {state:?}: {job:?}");
+        job
+    }
+
+    /// What a job has written so far and until its end.
+    pub(crate) fn output(&self, bearer: &str, number: u32, stream: v1::Stream) -> String {
+        let request = v1::FollowOutputRequest {
+            number,
+            stream: stream.into(),
+            offset: 0,
+        };
+        let mut jobs = JobServiceClient::new(self.channel());
+        let mut text = Vec::new();
+        self.wait(async {
+            let answer = jobs.follow_output(signed(request, bearer)).await;
+            let mut chunks = answer.expect("a stream").into_inner();
+            while let Some(chunk) = chunks.message().await.expect("a chunk") {
+                text.extend_from_slice(&chunk.chunk);
+            }
+        });
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Runs a shell script as a job to its end; it must end well. Gives what it wrote.
+    #[track_caller]
+    pub(crate) fn run(&self, bearer: &str, script: &str) -> String {
+        let number = self.submit(bearer, script);
+        let mut ended = None;
+        testbed::eventually_blocking(LONG, || {
+            let job = self.job(bearer, number).expect("the job is there");
+            let has_ended = job.ended_at.is_some();
+            ended = Some(job);
+            has_ended
+        });
+        let job = ended.expect("looked at least once");
+        let errors = self.output(bearer, number, v1::Stream::Stderr);
+        assert_eq!(job.exit_code, Some(0), "{job:?}\n{errors}");
+        self.output(bearer, number, v1::Stream::Stdout)
     }
 
     /// Calls any method with one message of any bytes; gives the code, or Ok with the first answer at hand.
