@@ -8,6 +8,7 @@ mod file;
 mod kill;
 mod migrations;
 mod server;
+mod steps;
 mod sync_order;
 mod transactions;
 mod values;

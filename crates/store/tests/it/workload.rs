@@ -181,8 +181,13 @@ impl Worker {
     }
 
     /// Kills the process and takes what it had answered.
-    pub(crate) fn kill(mut self, history: &mut History) {
+    pub(crate) fn kill(self, history: &mut History) {
         kill_process(self.process(), Signal::KILL).unwrap();
+        self.wait(history);
+    }
+
+    /// Waits for the end of the process and takes what it had answered.
+    pub(crate) fn wait(mut self, history: &mut History) {
         self.child.wait().unwrap();
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             history.take(&line);
