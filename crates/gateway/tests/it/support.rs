@@ -62,6 +62,7 @@ impl TestService for Service {
         let wanted = request.into_inner().response_parameters.into_iter();
         let stream = futures::stream::unfold(wanted, |mut wanted| async move {
             let next = wanted.next()?;
+            // may sleep: the stream under test is a slow one
             tokio::time::sleep(Duration::from_micros(u64::try_from(next.interval_us).unwrap())).await;
             let body = vec![b'x'; usize::try_from(next.size).unwrap()].into();
             let payload = Some(Payload { r#type: 0, body });

@@ -248,6 +248,7 @@ async fn g10_half_sent_large_messages_are_bounded_together() {
     };
     let answered = async {
         while client.unary_call(whole.clone()).await.is_err() {
+            // may sleep: the server has no event for what it gave back, so it is asked again
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };

@@ -12,7 +12,7 @@ use wire::grpc::testing::Empty;
 
 use crate::{
     raw::{PREFACE, frame, head},
-    support::{SOON, Server, bare, eventually, post, quick},
+    support::{SOON, Server, bare, eventually, post, quick, waits},
 };
 
 const EMPTY_CALL: &str = "/grpc.testing.TestService/EmptyCall";
@@ -145,4 +145,38 @@ async fn g09_a_flood_of_continuations_pings_settings_or_empty_data_does_not_hold
         assert!(slowest < Duration::from_secs(2), "{what}: {slowest:?}");
         assert!(rounds < 200 || what != "continuations", "the offender is closed");
     }
+}
+
+#[tokio::test]
+async fn g10_a_peer_that_does_not_answer_pings_is_closed() {
+    let limits = Limits {
+        ping_every: Duration::from_millis(200),
+        ping_wait: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = Server::start(Security::Plain, limits).await;
+    let mut tcp = server.tcp().await;
+    // A call that never ends keeps the connection a guest; only the pings can tell that nobody is there.
+    let mut call = [
+        PREFACE,
+        &frame(4, 0, 0, &[]),
+        &frame(1, 0x4, 1, &head(UNARY_CALL)),
+    ]
+    .concat();
+    call.extend(frame(0, 0, 1, &[0, 0, 0, 0, 9]));
+    tcp.write_all(&call).await.unwrap();
+    let mut said = Vec::new();
+    // Reset or end: both are closed.
+    drop(
+        timeout(SOON, tcp.read_to_end(&mut said))
+            .await
+            .expect("the server closes"),
+    );
+    // One that answers stays: the library does it by itself.
+    let mut client = server.client(&Trust::Plaintext).await;
+    client
+        .unary_call(waits(1000))
+        .await
+        .expect("a peer that answers is left alone");
+    eventually("nothing is left running", || server.seen.running() == 0).await;
 }
