@@ -4,6 +4,7 @@
 /// The engine of the tests of both protocols that have jobs.
 #[path = "../../../scow/tests/it/engine.rs"]
 mod engine;
+mod job;
 mod session;
 mod user;
 mod zone;

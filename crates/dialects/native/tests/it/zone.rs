@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use wire::soke::v1::{
-    self, session_service_client::SessionServiceClient, sign_in_request::Proof,
-    user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
+    self, job_service_client::JobServiceClient, session_service_client::SessionServiceClient,
+    sign_in_request::Proof, user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
 };
 
 use crate::engine::Engine;
@@ -67,6 +67,10 @@ impl Zone {
 
     pub(crate) fn sessions(&self) -> SessionServiceClient<Calls> {
         SessionServiceClient::new(self.calls.clone())
+    }
+
+    pub(crate) fn jobs(&self) -> JobServiceClient<Calls> {
+        JobServiceClient::new(self.calls.clone())
     }
 
     pub(crate) fn users(&self) -> UserServiceClient<Calls> {
