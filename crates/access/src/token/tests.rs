@@ -80,6 +80,18 @@ fn a_token_says_what_foreign_verifiers_look_for() {
 }
 
 #[test]
+fn the_reader_of_foreign_tokens_understands_ours() {
+    let token = signer().sign(grant(Use::Access)).expect("is signed");
+    let Ok(jwt) = krpc::Jwt::parse(token.expose()) else {
+        panic!("is a JWT")
+    };
+    assert_eq!(jwt.key_id.as_deref(), Some("verify-hub"));
+    assert_eq!(jwt.claims.issuer.as_deref(), Some("verify-hub"));
+    assert_eq!(jwt.claims.subject.as_deref(), Some("ada"));
+    assert_eq!(jwt.claims.expires_at, Some(1_700_000_900));
+}
+
+#[test]
 fn t03_a_good_token_is_good_for_its_zone_and_use_only() {
     let signer = signer();
     let access = signer.sign(grant(Use::Access)).expect("is signed");

@@ -74,6 +74,23 @@ pub(crate) async fn eventually<T, W: Future<Output = Option<T>>>(mut look: impl 
     .await
 }
 
+/// Runs a test that measures its whole process in a process of its own.
+pub(crate) fn alone(name: &str, work: impl Future<Output = ()>) {
+    if std::env::args().any(|argument| argument == "--exact") {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        return runtime.expect("a runtime").block_on(work);
+    }
+    let own = std::env::current_exe().expect("this program");
+    let run = std::process::Command::new(own)
+        .args(["--exact", name])
+        .output()
+        .expect("runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+}
+
 async fn open(
     dir: &TempDir,
     engine: &Engine,

@@ -3,6 +3,7 @@
 mod bed;
 mod rights;
 mod root;
+mod secrets;
 mod servers;
 mod sign_in;
 mod story;

@@ -6,7 +6,7 @@ use access::{Access, Config, Error, NewUser, Proof, session, user};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use model::{ErrorKind, Span};
 
-use crate::bed::{Bed, PASSWORD, Session, at, by_password, peer, refused, secret};
+use crate::bed::{Bed, PASSWORD, Session, alone, at, by_password, peer, refused, secret};
 
 fn key_proof(name: &str, pair: &Ed25519KeyPair, challenge: &[u8]) -> Proof {
     Proof::Key {
@@ -304,23 +304,6 @@ fn t05_unknown_names_cost_as_much_as_known_ones() {
         );
         assert!(least * 2 > *most && *least > 8, "{costs:?}");
     });
-}
-
-/// Runs a test that measures its whole process in a process of its own.
-fn alone(name: &str, work: impl Future<Output = ()>) {
-    if std::env::args().any(|argument| argument == "--exact") {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build();
-        return runtime.expect("a runtime").block_on(work);
-    }
-    let own = std::env::current_exe().expect("this program");
-    let run = std::process::Command::new(own)
-        .args(["--exact", name])
-        .output()
-        .expect("runs");
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
 }
 
 /// Processor time of this process in hundredths of a second: fields 14 and 15 of proc_pid_stat(5).
