@@ -1,14 +1,17 @@
-//! The end of a session or of a right, for what stays open: streams, followed files, watches.
+//! The end of a session, or of a role, for what stays open: streams, followed files, watches.
 //!
 //! Both are told by the store's own changes, so they end on every server. What it leaves to others: letting go
 //! of what is open.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use model::{SessionId, Timestamp};
 use store::{Tx, Watch};
 
-use crate::{Access, Error, grants, house::House, permit::Ticket, sessions};
+use crate::{Access, Error, Role, grants, sessions};
 
 /// How long it goes without looking again, should a wake be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -16,51 +19,52 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const FAILURES: u32 = 4;
 
 impl Access {
-    /// Resolves when the session has ended: by sign-out, by revocation, or by itself. It resolves too when the
-    /// store cannot tell for a while.
+    /// Resolves when the session has ended, by sign-out, by revocation or by itself, and when its user has lost a
+    /// role that they held when this was asked: what was opened with more rights than are left ends, and may be
+    /// opened again with those. It resolves too when the store cannot tell for a while.
     pub async fn until_revoked(&self, session: SessionId) {
-        let open = move |tx: &mut Tx<'_>, now| sessions::check_open(tx, session, now);
-        let watches = [self.house.store.watch(sessions::TOPIC)];
-        drop(until(&self.house, watches, open).await);
+        let house = &self.house;
+        let mut watches = [sessions::TOPIC, grants::TOPIC].map(|topic| house.store.watch(topic));
+        let held = Arc::new(OnceLock::new());
+        let mut failures = 0;
+        loop {
+            let (now, held) = (house.clock.now(), Arc::clone(&held));
+            let wait = match house.store.read(move |tx| look(tx, session, &held, now)).await {
+                Ok(ends_at) => {
+                    failures = 0;
+                    (ends_at - now).to_std().min(LOOK_AGAIN)
+                }
+                Err(Error::Store(_)) if failures < FAILURES => {
+                    failures += 1;
+                    Duration::from_secs(1)
+                }
+                Err(_) => return,
+            };
+            tokio::select! {
+                () = woken(&mut watches) => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
     }
 }
 
-/// Resolves when the right that the ticket stands for has ended or become another one.
-pub(crate) async fn until_lost(ticket: Arc<Ticket>, action: &'static str) -> Error {
-    let house = Arc::clone(&ticket.house);
-    let watches = [sessions::TOPIC, grants::TOPIC].map(|topic| house.store.watch(topic));
-    let stands = move |tx: &mut Tx<'_>, now| {
-        ticket.check(tx, action, now)?;
-        sessions::check_open(tx, ticket.actor.user().session, now)
-    };
-    until(&house, watches, stands).await
-}
-
-/// Looks now, and again on every wake and at the end that the last look told, until a look fails.
-async fn until<const N: usize>(
-    house: &House,
-    mut watches: [Watch; N],
-    look: impl Fn(&mut Tx<'_>, Timestamp) -> Result<Timestamp, Error> + Clone + Send + 'static,
-) -> Error {
-    let mut failures = 0;
-    loop {
-        let now = house.clock.now();
-        let (look, woken) = (look.clone(), woken(&mut watches));
-        let wait = match house.store.read(move |tx| look(tx, now)).await {
-            Ok(ends_at) => {
-                failures = 0;
-                (ends_at - now).to_std().min(LOOK_AGAIN)
-            }
-            Err(Error::Store(_)) if failures < FAILURES => {
-                failures += 1;
-                Duration::from_secs(1)
-            }
-            Err(ended) => return ended,
-        };
-        tokio::select! {
-            () = woken => {}
-            () = tokio::time::sleep(wait) => {}
-        }
+/// Until when the session stands with every role in `held`, which the first look fills in.
+fn look(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    held: &OnceLock<Vec<Role>>,
+    now: Timestamp,
+) -> Result<Timestamp, Error> {
+    let (user, ends_at) = sessions::check_open(tx, session, now)?;
+    let roles = grants::of_user(tx, user)?;
+    let kept = held
+        .get_or_init(|| roles.clone())
+        .iter()
+        .all(|role| roles.contains(role));
+    if kept {
+        Ok(ends_at)
+    } else {
+        Err(Error::SessionEnded)
     }
 }
 

@@ -14,8 +14,7 @@ use model::{Timestamp, UserId};
 use store::{Store, Tx};
 
 use crate::{
-    Access, Action, Actor, Error, Peer, Reach, Role, Write, grants, house::House, lasting, sessions,
-    write::Refused,
+    Access, Action, Actor, Error, Peer, Reach, Role, Write, grants, house::House, sessions, write::Refused,
 };
 
 /// How far a permit reaches.
@@ -230,13 +229,6 @@ impl<A: Action> Permit<A> {
             _ => house.unsealed.notify_one(),
         }
         written
-    }
-
-    /// Resolves when the right has ended or become another one: the session is over, or a role was taken. What
-    /// stays open under this permit waits for it beside its work. It resolves too when the store cannot tell for
-    /// a while. The answer says why.
-    pub fn until_lost(&self) -> impl Future<Output = Error> + Send + 'static {
-        lasting::until_lost(Arc::clone(&self.ticket), A::NAME)
     }
 
     /// Reads under this permit, from one snapshot.

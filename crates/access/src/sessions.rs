@@ -144,21 +144,22 @@ pub(crate) fn carry_on(
     Ok(())
 }
 
-/// Until when the session stands.
+/// Whose the session is, and until when it stands.
 ///
 /// # Errors
 /// `Unauthenticated` where it has ended or never was.
-pub(crate) fn check_open(tx: &mut Tx<'_>, session: SessionId, now: Timestamp) -> Result<Timestamp, Error> {
-    let row = tx.row(
-        "SELECT expires_at, ended_at FROM sessions WHERE id = ?1",
-        params![session],
-    )?;
-    let row = row.ok_or(Error::SessionEnded)?;
-    let (expires_at, ended_at): (Timestamp, Option<Timestamp>) = (row.get(0)?, row.get(1)?);
+pub(crate) fn check_open(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<(UserId, Timestamp), Error> {
+    let sql = "SELECT user_id, expires_at, ended_at FROM sessions WHERE id = ?1";
+    let row = tx.row(sql, params![session])?.ok_or(Error::SessionEnded)?;
+    let (expires_at, ended_at): (Timestamp, Option<Timestamp>) = (row.get(1)?, row.get(2)?);
     if ended_at.is_some() || expires_at <= now {
         return Err(Error::SessionEnded);
     }
-    Ok(expires_at)
+    Ok((row.get(0)?, expires_at))
 }
 
 /// Ends the standing sessions of a user but one; tells how many.

@@ -397,39 +397,34 @@ async fn users_are_listed_by_name_in_pages_on(bed: Bed) {
 }
 
 #[tokio::test]
-async fn z04_what_is_open_ends_when_the_right_is_taken_narrowed_or_its_session_ends() {
+async fn z04_what_is_open_ends_when_a_role_is_taken_and_not_when_one_is_given() {
     let bed = Bed::new().await;
     let ada = bed.owner().await;
-    let amy = bed.user(&ada, "amy", "admin").await;
-    let owner = bed.permit::<user::Create>(&ada).await.expect("may");
-    give(&owner, &bed, &amy, Role::Member).await.expect("is given");
-    let lists = bed.permit::<user::List>(&amy).await.expect("may");
-    let output = bed.permit::<JobsOutput>(&amy).await.expect("may, over the zone");
-    let (lists, output) = (lists.until_lost(), output.until_lost());
-    tokio::pin!(lists, output);
-    for open in [
-        &mut lists as &mut (dyn Future<Output = Error> + Unpin),
-        &mut output,
-    ] {
-        let early = tokio::time::timeout(std::time::Duration::from_millis(50), open).await;
-        assert!(early.is_err(), "the right stands");
-    }
-    take(&owner, &bed, &amy, Role::Admin).await.expect("is taken");
-    assert!(matches!(crate::bed::soon(lists).await, Error::Denied { .. }));
-    assert!(
-        matches!(crate::bed::soon(output).await, Error::RightsChanged { .. }),
-        "narrowed to one's own"
+    let (amy, mia) = (
+        bed.user(&ada, "amy", "admin").await,
+        bed.user(&ada, "mia", "member").await,
     );
-    let own = bed.permit::<JobsOutput>(&amy).await.expect("may, one's own");
-    let own = own.until_lost();
-    let revoke = bed.permit::<user::Revoke>(&ada).await.expect("may");
-    bed.access.revoke_sessions(&revoke, "amy").await.expect("ended");
-    assert!(matches!(crate::bed::soon(own).await, Error::SessionEnded));
-}
-
-struct JobsOutput;
-
-impl Action for JobsOutput {
-    const NAME: &'static str = "jobs.output";
-    const WRITES: bool = false;
+    let owner = bed.permit::<user::Create>(&ada).await.expect("may");
+    let (open, other) = (amy.actor.user().session, mia.actor.user().session);
+    let (open, other) = (bed.access.until_revoked(open), bed.access.until_revoked(other));
+    tokio::pin!(open, other);
+    let still = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(still, &mut open).await.is_err());
+    give(&owner, &bed, &amy, Role::Member).await.expect("is given");
+    assert!(
+        tokio::time::timeout(still, &mut open).await.is_err(),
+        "more rights end nothing"
+    );
+    take(&owner, &bed, &amy, Role::Admin).await.expect("is taken");
+    crate::bed::soon(open).await;
+    assert!(
+        tokio::time::timeout(still, other).await.is_err(),
+        "nobody else's ends"
+    );
+    assert!(bed.stands(&amy).await, "the session goes on");
+    let again = bed.access.until_revoked(amy.actor.user().session);
+    assert!(
+        tokio::time::timeout(still, again).await.is_err(),
+        "opened again with what is left"
+    );
 }
