@@ -86,6 +86,16 @@ impl Base {
         }
     }
 
+    /// Removes the zone's folders; gives whether all are gone. Its groups must be gone before.
+    #[must_use]
+    pub fn remove(&self) -> bool {
+        self.folders()
+            .map(|folder| gone(folder))
+            .filter(|gone| !gone)
+            .count()
+            == 0
+    }
+
     fn gives(&self, controller: &str) -> bool {
         self.unified.is_some() && self.controllers.iter().any(|given| given == controller)
     }
@@ -203,11 +213,11 @@ impl Group {
     /// Removes the group's folders; gives whether all are gone. Its processes must have ended.
     #[must_use]
     pub fn remove(&self) -> bool {
-        let gone = |folder: PathBuf| match std::fs::remove_dir(folder) {
-            Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        };
-        self.folders().map(gone).filter(|gone| !gone).count() == 0
+        self.folders()
+            .map(|folder| gone(&folder))
+            .filter(|gone| !gone)
+            .count()
+            == 0
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -231,6 +241,14 @@ impl Group {
 
     fn inside(&self, folder: &Option<PathBuf>) -> Option<PathBuf> {
         folder.as_ref().map(|folder| folder.join(&self.name))
+    }
+}
+
+/// Removes a group's folder; one that is not there is gone as well.
+fn gone(folder: &Path) -> bool {
+    match std::fs::remove_dir(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 

@@ -144,6 +144,8 @@ impl LocalNode {
         if observed == Observed::Lost {
             self.blocking("jobs.clear", move |inner| {
                 local::clear(inner, id);
+                let said = std::fs::read_to_string(inner.folder_of(id).log_path()).unwrap_or_default();
+                tracing::warn!(job = %id, said = said.trim(), "the stage of a job is gone without a record");
                 Ok(())
             })
             .await?;

@@ -39,6 +39,8 @@ use super::{
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long the keeper may take beyond the job's grace before it is killed itself.
 const KEEPER_GRACE: Duration = Duration::from_secs(15);
+/// How often the lock is tried, some milliseconds apart.
+const LOCK_TRIES: u32 = 50;
 /// How long the last processes may take to be gone.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -50,7 +52,7 @@ pub(super) fn supervise(path: &Path) -> Result<(), Error> {
     let clock = Clock::system();
     let folder = Folder::new(path);
     let order = File::open(folder.spec_path()).map_err(Error::step("open the order"))?;
-    if flock(&order, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if !locked(&order) {
         return Ok(());
     }
     if folder
@@ -74,7 +76,11 @@ pub(super) fn supervise(path: &Path) -> Result<(), Error> {
     let answer = Supervisor::start(&folder, &spec, group.clone(), clock.clone()).and_then(Supervisor::watch);
     let mut exit = match answer {
         Ok(exit) => exit,
-        Err(error) => nothing_ran(began, &clock, Cause::NotStarted, super::chain(&error)),
+        Err(error) => {
+            let started = folder.started_at().ok().flatten();
+            let cause = started.map_or(Cause::NotStarted, |_at| Cause::Broken);
+            nothing_ran(started.unwrap_or(began), &clock, cause, super::chain(&error))
+        }
     };
     // Whatever the keeper has left, by whichever way there is.
     if let Some(group) = &group {
@@ -95,6 +101,18 @@ pub(super) fn supervise(path: &Path) -> Result<(), Error> {
         }
     }
     folder.ended(&exit).map_err(Error::step("write the end"))
+}
+
+/// Takes the job's lock. An agent that looks holds it for a moment, so it is tried for a while; another
+/// supervisor holds it as long as it lives.
+fn locked(order: &File) -> bool {
+    for _try in 0..LOCK_TRIES {
+        if flock(order, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return true;
+        }
+        ending::pause();
+    }
+    false
 }
 
 pub(super) fn micros(micros: u64) -> Span {

@@ -3,7 +3,7 @@
 
 use jobs::{node::OnNode as _, stage::Cause};
 
-use crate::machine::{BOTH, Machine, Mode, eventually, script};
+use crate::machine::{BOTH, Machine, Mode, abilities, eventually, script};
 
 /// Runs a script that would never end, cancels it when it has made `ready`, and looks for what is left.
 async fn cancelled(mode: Mode, text: &str) {
@@ -80,7 +80,10 @@ async fn q05_a_fork_bomb_is_bounded_and_dead_after_cancel() {
         let ready = machine.home().join("ready");
         eventually("the job is ready", || ready.exists()).await;
         eventually("the bomb is there", || Machine::processes_of(id).len() > 5).await;
-        assert!(Machine::processes_of(id).len() <= 62, "{mode:?}");
+        // Under a shared uid the bound counts what else ran under it when the job began.
+        let shared = mode == Mode::Reduced && !abilities().root;
+        let most = if shared { 600 } else { 62 };
+        assert!(Machine::processes_of(id).len() <= most, "{mode:?}");
         // The host is well: other work runs meanwhile.
         assert!(
             std::process::Command::new("true")

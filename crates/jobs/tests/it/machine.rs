@@ -34,7 +34,7 @@ pub(crate) const BOTH: [Mode; 2] = [Mode::Whole, Mode::Reduced];
 pub(crate) struct Machine {
     pub(crate) node: Arc<LocalNode>,
     pub(crate) tasks: Tasks,
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
     pub(crate) mode: Mode,
 }
 
@@ -105,7 +105,7 @@ impl Machine {
             std::fs::create_dir(folder.path().join("homes")).expect("homes");
             std::fs::set_permissions(folder.path().join("homes"), open).expect("it is ours");
         }
-        Self::on(folder, mode, |_config| {}).await
+        Self::on(Arc::new(folder), mode, |_config| {}).await
     }
 
     pub(crate) async fn with(mode: Mode, change: impl FnOnce(&mut agent::Config)) -> Self {
@@ -113,7 +113,7 @@ impl Machine {
         machine.again(change).await
     }
 
-    async fn on(folder: TempDir, mode: Mode, change: impl FnOnce(&mut agent::Config)) -> Self {
+    async fn on(folder: Arc<TempDir>, mode: Mode, change: impl FnOnce(&mut agent::Config)) -> Self {
         let tasks = Tasks::new();
         let mut abilities = abilities();
         let mut config = agent::Config::new("here");
@@ -150,7 +150,7 @@ impl Machine {
     /// The same node after a restart of its agent.
     pub(crate) async fn again(self, change: impl FnOnce(&mut agent::Config)) -> Self {
         self.tasks.stop(SOON).await;
-        Self::on(self.folder, self.mode, change).await
+        Self::on(Arc::clone(&self.folder), self.mode, change).await
     }
 
     pub(crate) fn home(&self) -> PathBuf {
@@ -237,6 +237,42 @@ impl Machine {
             .into_iter()
             .filter(|stat| !matches!(stat.state, 'Z' | 'X'));
         living.map(|stat| stat.pid).filter(|&pid| named(pid)).collect()
+    }
+}
+
+impl Drop for Machine {
+    /// Leaves nothing behind: kills the stages, by which their jobs die, and removes the control groups.
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.folder) > 1 {
+            return;
+        }
+        let jobs = std::fs::read_dir(self.folder.path().join("jobs"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut groups = Vec::new();
+        for folder in jobs {
+            groups.push(folder.file_name().to_string_lossy().into_owned());
+            let stage = std::fs::read(folder.path().join("stage.json")).unwrap_or_default();
+            let stage: Option<process::Identity> = serde_json::from_slice(&stage).ok();
+            let running = stage
+                .filter(process::Identity::runs)
+                .and_then(|stage| i32::try_from(stage.pid).ok());
+            if let Some(pid) = running {
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+                    .ok();
+            }
+        }
+        let label = confine::cgroup::label_of(self.folder.path()).expect("the folder is there");
+        if let Some(base) = confine::cgroup::Base::prepare(&label) {
+            let clock = Clock::system();
+            for group in groups {
+                let group = base.group(&group);
+                group.kill(SOON, || clock.monotonic());
+                let _gone = group.remove();
+            }
+            let _gone = base.remove();
+        }
     }
 }
 
