@@ -140,7 +140,8 @@ impl Access {
     ///
     /// # Errors
     /// `Invalid` naming every field at fault; `Exists` for a name that was ever given or is reserved, or an
-    /// account of another user; `Denied` where the role does not stand below the caller's own.
+    /// account of another user; `Denied` where the role does not stand below the caller's own, or somebody else
+    /// than an owner names a Unix account.
     pub async fn create_user(
         &self,
         permit: &Permit<Create>,
@@ -155,6 +156,10 @@ impl Access {
         let make = move |write: &mut Write<'_, '_>| {
             let now = write.now();
             write.about(format_args!("user {} as {}", wanted.name, wanted.role));
+            // Whoever may name the account could become anybody on the machine: only the owner has that anyway.
+            if wanted.unix_name.is_some() && !is_owner(write)? {
+                return Err(write.deny());
+            }
             let id = insert(write, &wanted, now)?;
             grants::give(write, id, wanted.role)?;
             insert_code(write, id, &hash, now + life)?;
@@ -292,6 +297,11 @@ fn find(tx: &mut Tx<'_>, name: &str) -> Result<User, Error> {
     let row = tx.row(sql, params![folded])?;
     let what = known.map_or_else(|| "user".to_owned(), |name| format!("user `{name}`"));
     row.map_or(Err(Error::NotFound { what }), |row| user(tx, &row))
+}
+
+fn is_owner(write: &mut Write<'_, '_>) -> Result<bool, Error> {
+    let actor = write.actor().user().id;
+    Ok(grants::of_user(write, actor)?.contains(&Role::Owner))
 }
 
 /// The user of this name, where the writer's actor stands above it, is an owner, or is that user.

@@ -340,6 +340,13 @@ async fn a_unix_account_serves_one_user_and_is_never_root() {
         refused(create(&bed.access, &permit, "eve", "bob_1").await).kind(),
         ErrorKind::Exists
     );
+    let amy = bed.user(&ada, "amy", "admin").await;
+    let by_admin = bed.permit::<user::Create>(&amy).await.expect("may make members");
+    let error = refused(create(&bed.access, &by_admin, "eve", "somebody").await);
+    assert_eq!(error.kind(), ErrorKind::Denied, "an admin is not the machine's");
+    create(&bed.access, &by_admin, "eva", "")
+        .await
+        .expect("without one it is made");
     for bad in ["root", "a b", "-x", "../x", &"a".repeat(33)] {
         assert_eq!(
             refused(create(&bed.access, &permit, "eve", bad).await).kind(),
