@@ -1,9 +1,9 @@
 //! The one source of truth: transactions, migrations and watches on SQLite or PostgreSQL.
 //!
 //! Work is a synchronous closure `|tx| ...`. On SQLite one writer thread drains its queue: a savepoint for
-//! each closure, one durable commit for all of them, then the answers. On PostgreSQL each of several threads
-//! runs one closure at a time as a serializable transaction, and again where another stood in the way. SQL is
-//! written once, with `?1` placeholders and the types BIGINT, TEXT and BOOLEAN.
+//! each closure, one durable commit for all of them, then the answers. On PostgreSQL two threads do the same with
+//! serializable transactions, and run a closure again where another stood in the way. SQL is written once, with
+//! `?1` placeholders and the types BIGINT, TEXT and BOOLEAN.
 //!
 //! What it leaves to others: who may write (crate `access`), tables and their meaning (each room's
 //! migrations).
@@ -33,7 +33,6 @@ mod value;
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tasks::Tasks;
-use tokio::sync::mpsc;
 
 pub use counts::Counts;
 pub use error::{Error, Fault};
@@ -45,7 +44,7 @@ pub use value::{FromValue, Row, Value};
 use call::{Call, call};
 use counts::Counters;
 use feed::Feed;
-use queue::Job;
+use queue::Queues;
 
 /// How many changes are kept for [`Watch::since`]; older ones are trimmed away from time to time.
 const CHANGES_KEPT: i64 = 65_536;
@@ -76,7 +75,7 @@ pub enum Engine {
     Postgres {
         /// `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; a secret, so it is never shown.
         url: String,
-        /// How many connections run closures, at least 1; one more listens.
+        /// How many connections run closures, at least 2, of which two write; one more listens.
         connections: usize,
     },
 }
@@ -100,6 +99,7 @@ pub struct Store {
 }
 
 struct Inner {
+    engine: &'static str,
     queues: Queues,
     feed: Arc<Feed>,
     counters: Arc<Counters>,
@@ -111,20 +111,6 @@ struct Shared {
     tasks: Tasks,
     feed: Arc<Feed>,
     counters: Arc<Counters>,
-}
-
-enum Queues {
-    Sqlite(sqlite::Queues),
-    Postgres(mpsc::Sender<Job>),
-}
-
-impl Inner {
-    async fn send(&self, job: Job) -> Result<(), Error> {
-        match &self.queues {
-            Queues::Sqlite(queues) => queues.send(job).await,
-            Queues::Postgres(jobs) => queue::send(jobs, job).await,
-        }
-    }
 }
 
 impl fmt::Debug for Store {
@@ -160,11 +146,13 @@ impl Store {
             feed: Arc::clone(&feed),
             counters: Arc::clone(&counters),
         };
+        let engine = match config.engine {
+            Engine::Sqlite { .. } => "sqlite",
+            Engine::Postgres { .. } => "postgresql",
+        };
         let open = move || match config.engine {
-            Engine::Sqlite { path } => sqlite::open(&path, &migrations, &shared).map(Queues::Sqlite),
-            Engine::Postgres { url, connections } => {
-                postgres::open(&url, connections, &migrations, &shared).map(Queues::Postgres)
-            }
+            Engine::Sqlite { path } => sqlite::open(&path, &migrations, &shared),
+            Engine::Postgres { url, connections } => postgres::open(&url, connections, &migrations, &shared),
         };
         let opened = tasks.blocking("store.open", open).await;
         let queues = opened
@@ -175,6 +163,7 @@ impl Store {
         }
         let queues = queues?;
         let inner = Inner {
+            engine,
             queues,
             feed,
             counters,
@@ -202,7 +191,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (call, answer) = call(work);
-        self.inner.send(Job::Write(call)).await?;
+        self.inner.queues.write(call).await?;
         answer.await.unwrap_or_else(|_closed| Err(Error::Closed.into()))
     }
 
@@ -218,7 +207,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (call, answer) = call(work);
-        self.inner.send(Job::Read(call)).await?;
+        self.inner.queues.read(call).await?;
         answer.await.unwrap_or_else(|_closed| Err(Error::Closed.into()))
     }
 
@@ -231,10 +220,7 @@ impl Store {
     /// The engine's name: `sqlite` or `postgresql`.
     #[must_use]
     pub fn engine_name(&self) -> &'static str {
-        match self.inner.queues {
-            Queues::Sqlite(_) => "sqlite",
-            Queues::Postgres(_) => "postgresql",
-        }
+        self.inner.engine
     }
 
     /// What this store has committed since it was opened.
@@ -247,8 +233,7 @@ impl Store {
     /// refused. Returns when the threads have ended and the file is free, or after ten seconds.
     pub async fn close(self) {
         self.inner.tasks.token().cancel();
-        // Queues that have ended already need no word.
-        drop(self.inner.send(Job::Stop).await);
+        self.inner.queues.stop().await;
         let stopped = self.inner.tasks.stop(CLOSE_WITHIN).await;
         if !stopped.late.is_empty() {
             tracing::warn!(late = ?stopped.late, "the store's threads do not end");

@@ -19,12 +19,15 @@ use postgres::{
     config::{Host, SslMode},
 };
 use tasks::{Policy, Tasks};
-use tokio::sync::mpsc;
 
-use crate::{Error, Migration, QUEUE, Shared, queue::Job};
+use crate::{Error, Migration, Shared, queue::Queues};
 
 pub(crate) use session::Session;
+use worker::Worker;
 
+/// How many connections write. Two, so that one runs closures while the other waits for the sync of its commit; more
+/// would only make smaller groups, which wait for each other at [`crate::Tx::change`].
+const WRITERS: usize = 2;
 /// The channel on which servers tell each other that changes were committed.
 const CHANNEL: &str = "soke_changes";
 
@@ -34,7 +37,7 @@ pub(crate) fn open(
     connections: usize,
     migrations: &[Migration],
     shared: &Shared,
-) -> Result<mpsc::Sender<Job>, Error> {
+) -> Result<Queues, Error> {
     let config = configure(url)?;
     let mut session = Session::connect(&config)?;
     setup::check(&mut session)?;
@@ -47,23 +50,26 @@ pub(crate) fn open(
         newest,
     );
     start(&shared.tasks, "store.listener", move || listener.run())?;
-    let (send, receive) = mpsc::channel(QUEUE);
-    let queue = Arc::new(Mutex::new(receive));
+    let (queues, ends) = Queues::new();
+    let (writes, reads) = (
+        Arc::new(Mutex::new(ends.writes)),
+        Arc::new(Mutex::new(ends.reads)),
+    );
     let turn = Arc::new(Mutex::new(()));
     let mut first = Some(session);
-    for number in 1..=connections.max(1) {
-        let worker = worker::Worker::new(
-            config.clone(),
-            first.take(),
-            Arc::clone(&turn),
-            Arc::clone(&shared.counters),
-        );
-        let queue = Arc::clone(&queue);
-        start(&shared.tasks, &format!("store.worker{number}"), move || {
-            worker.run(&queue)
-        })?;
+    for number in 1..=connections.max(WRITERS + 1) {
+        let worker = Worker::new(config.clone(), first.take(), shared, &turn);
+        let (writes, reads) = (Arc::clone(&writes), Arc::clone(&reads));
+        let run = move || {
+            if number <= WRITERS {
+                worker.write(&writes);
+            } else {
+                worker.read(&reads);
+            }
+        };
+        start(&shared.tasks, &format!("store.worker{number}"), run)?;
     }
-    Ok(send)
+    Ok(queues)
 }
 
 fn start(tasks: &Tasks, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {

@@ -14,11 +14,10 @@ use std::{
 use model::Timestamp;
 use rusqlite::{Connection, config::DbConfig};
 use tasks::{Clock, Policy, Tasks};
-use tokio::sync::mpsc;
 
 use crate::{
-    Call, Error, Migration, QUEUE, Shared, migrate,
-    queue::{self, Job},
+    Call, Error, Migration, Shared, migrate,
+    queue::{self, Queues, SharedEnd},
     tx::{self, Tx},
 };
 
@@ -38,26 +37,6 @@ const OWN: Migration = Migration {
           INSERT INTO changes_trimmed (through) VALUES (0);",
 };
 
-/// The ways to the threads.
-pub(crate) struct Queues {
-    writes: mpsc::Sender<Job>,
-    reads: mpsc::Sender<Job>,
-}
-
-impl Queues {
-    pub(crate) async fn send(&self, job: Job) -> Result<(), Error> {
-        match job {
-            Job::Write(_) => queue::send(&self.writes, job).await,
-            Job::Read(_) => queue::send(&self.reads, job).await,
-            Job::Stop => {
-                // A queue that has ended already needs no word.
-                drop(queue::send(&self.reads, Job::Stop).await);
-                queue::send(&self.writes, Job::Stop).await
-            }
-        }
-    }
-}
-
 /// Opens the file, migrates it and starts the threads.
 pub(crate) fn open(path: &Path, migrations: &[Migration], shared: &Shared) -> Result<Queues, Error> {
     let (path, lock) = file::prepare(path)?;
@@ -65,16 +44,15 @@ pub(crate) fn open(path: &Path, migrations: &[Migration], shared: &Shared) -> Re
     let lock = Arc::new(lock);
     let connection = connect(&path, true)?;
     migrate(&connection, migrations)?;
-    let (writes, queue) = mpsc::channel(QUEUE);
+    let (queues, ends) = Queues::new();
     let writer = writer::Writer::new(connection, shared);
     let held = Arc::clone(&lock);
     let run = move || {
-        writer.run(queue);
+        writer.run(ends.writes);
         drop(held);
     };
     start(&shared.tasks, "store.writer", run)?;
-    let (reads, queue) = mpsc::channel(QUEUE);
-    let queue = Arc::new(Mutex::new(queue));
+    let queue = Arc::new(Mutex::new(ends.reads));
     for number in 1..=READERS {
         let connection = connect(&path, false)?;
         let (queue, held) = (Arc::clone(&queue), Arc::clone(&lock));
@@ -85,7 +63,7 @@ pub(crate) fn open(path: &Path, migrations: &[Migration], shared: &Shared) -> Re
         };
         start(&shared.tasks, &format!("store.reader{number}"), run)?;
     }
-    Ok(Queues { writes, reads })
+    Ok(queues)
 }
 
 fn start(tasks: &Tasks, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
@@ -159,12 +137,9 @@ fn apply(connection: &Connection, migration: &Migration, now: Timestamp) -> Resu
     statement::execute(connection, migrate::RECORD, &migrate::record(migration, now)).map(drop)
 }
 
-fn read(connection: &Connection, queue: &Mutex<mpsc::Receiver<Job>>) {
-    while let Some(job) = queue::next(queue) {
-        match job {
-            Job::Read(call) | Job::Write(call) => read_one(connection, call),
-            Job::Stop => {}
-        }
+fn read(connection: &Connection, queue: &SharedEnd) {
+    while let Some(call) = queue::next(queue) {
+        read_one(connection, call);
     }
 }
 

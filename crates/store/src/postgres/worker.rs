@@ -1,5 +1,6 @@
 //! A thread with one connection: runs closures as serializable transactions, again where others stood in the
-//! way, and connects again where the connection was lost.
+//! way, and connects again where the connection was lost. Closures that wait together share a transaction, each
+//! in a savepoint; where that fails, each has one of its own.
 //!
 //! What it leaves to others: statements (`session`).
 //!
@@ -12,19 +13,24 @@ use std::{
 };
 
 use tasks::{Backoff, Clock};
-use tokio::sync::mpsc;
 
 use super::Session;
 use crate::{
-    Call, Error,
+    Call, Error, Shared,
     counts::Counters,
-    queue::{self, Job},
+    queue::{self, SharedEnd},
     tx::{self, Broken, Tx},
 };
 
+/// Begins a transaction that writes.
+const WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+/// Begins one that reads.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// The most closures that share a transaction.
+const GROUP: usize = 64;
 /// How often a closure is run before it is answered with a conflict.
 const TRIES: u32 = 20;
-/// After this many conflicts, a closure waits until no other closure in this position runs.
+/// After this many conflicts, a closure waits until no other closure in this position runs; a group is taken apart.
 const TRIES_TOGETHER: u32 = 3;
 /// The first and the longest wait before a closure is run again.
 const WAITS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
@@ -56,8 +62,8 @@ impl Worker {
     pub(super) fn new(
         config: postgres::Config,
         session: Option<Session>,
-        turn: Arc<Mutex<()>>,
-        counters: Arc<Counters>,
+        shared: &Shared,
+        turn: &Arc<Mutex<()>>,
     ) -> Self {
         Self {
             config,
@@ -65,23 +71,109 @@ impl Worker {
             clock: Clock::system(),
             reconnect: Backoff::new(RECONNECTS.0, RECONNECTS.1),
             not_before: None,
-            turn,
-            counters,
+            turn: Arc::clone(turn),
+            counters: Arc::clone(&shared.counters),
         }
     }
 
-    /// Works until the queue ends.
-    pub(super) fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>) {
-        while let Some(job) = queue::next(queue) {
-            match job {
-                Job::Write(call) => self.answer(call, "BEGIN ISOLATION LEVEL SERIALIZABLE", true),
-                // One snapshot, which never stands in the way of those who write.
-                Job::Read(call) => {
-                    self.answer(call, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", false)
-                }
-                Job::Stop => {}
+    /// Runs closures that write until the queue ends.
+    pub(super) fn write(mut self, queue: &SharedEnd) {
+        while let Some(mut calls) = queue::next_group(queue, GROUP) {
+            if calls.len() > 1 {
+                calls = self.answer_group(calls);
+            }
+            for call in calls {
+                self.answer(call, WRITE, true);
             }
         }
+    }
+
+    /// Runs closures that read until the queue ends. Each has one snapshot, which never stands in the way of those
+    /// who write.
+    pub(super) fn read(mut self, queue: &SharedEnd) {
+        while let Some(call) = queue::next(queue) {
+            self.answer(call, READ, false);
+        }
+    }
+
+    /// Runs closures that waited together as one transaction, so that they share the sync of its commit and, where
+    /// they record changes, the turn to do so. Gives them back where that could not be done: nothing was written.
+    fn answer_group(&mut self, mut calls: Vec<Box<dyn Call>>) -> Vec<Box<dyn Call>> {
+        let turn = Arc::clone(&self.turn);
+        let mut held: Option<MutexGuard<'_, ()>> = None;
+        for _ in 0..TRIES_TOGETHER {
+            match self.attempt_group(&mut calls) {
+                Ok(outcomes) => {
+                    for (call, outcome) in calls.into_iter().zip(outcomes) {
+                        call.answer(outcome);
+                    }
+                    return Vec::new();
+                }
+                Err(Broken::Conflict) => {
+                    held.get_or_insert_with(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+                Err(Broken::Lost | Broken::Failed) => break,
+            }
+        }
+        calls
+    }
+
+    /// One try at a group: what to answer each of its closures, or why nothing was written.
+    fn attempt_group(&mut self, calls: &mut [Box<dyn Call>]) -> Result<Vec<Result<(), Error>>, Broken> {
+        self.connected().map_err(|_each_is_told| Broken::Lost)?;
+        self.step(&format!("{WRITE}; SAVEPOINT one"))?;
+        let mut outcomes = Vec::with_capacity(calls.len());
+        let mut kept = Vec::with_capacity(calls.len());
+        for call in calls {
+            let verdict = if call.abandoned() {
+                Ok(false)
+            } else {
+                let session = self.session.as_mut().ok_or(Broken::Lost)?;
+                let mut tx = Tx::new(tx::Connection::Postgres(session), true);
+                let ran = call.run(&mut tx);
+                match tx.end().0 {
+                    Some(broken @ (Broken::Lost | Broken::Conflict)) => {
+                        self.undo();
+                        return Err(broken);
+                    }
+                    broken @ (Some(Broken::Failed) | None) => tx::verdict(ran, broken),
+                }
+            };
+            let keep = matches!(verdict, Ok(true));
+            self.step(if keep {
+                "RELEASE SAVEPOINT one; SAVEPOINT one"
+            } else {
+                "ROLLBACK TO SAVEPOINT one"
+            })?;
+            kept.push(keep);
+            outcomes.push(verdict.map(drop));
+        }
+        let count = kept.iter().filter(|&&keep| keep).count();
+        match self.commit(count) {
+            Ok(()) => {}
+            Err(Error::Commit { source }) => {
+                for (outcome, _) in outcomes.iter_mut().zip(&kept).filter(|(_, keep)| **keep) {
+                    *outcome = Err(Error::Commit {
+                        source: source.clone(),
+                    });
+                }
+            }
+            Err(_conflict) => return Err(Broken::Conflict),
+        }
+        Ok(outcomes)
+    }
+
+    /// Runs a statement between the closures of a group.
+    fn step(&mut self, sql: &str) -> Result<(), Broken> {
+        let session = self.session.as_mut().ok_or(Broken::Lost)?;
+        session.batch(sql).map_err(|fault| {
+            self.undo();
+            if matches!(fault, Error::Conflict { .. }) {
+                Broken::Conflict
+            } else {
+                Broken::Lost
+            }
+        })
     }
 
     fn answer(&mut self, mut call: Box<dyn Call>, begin: &str, writes: bool) {
@@ -133,7 +225,10 @@ impl Worker {
             Some(Broken::Failed) | None => tx::verdict(ran, broken),
         };
         match verdict {
-            Ok(true) => self.commit(writes),
+            Ok(true) => match self.commit(usize::from(writes)) {
+                Err(Error::Conflict { .. }) => Attempt::Conflict,
+                committed => Attempt::Answer(committed),
+            },
             Ok(false) => {
                 self.undo();
                 Attempt::Answer(Ok(()))
@@ -145,24 +240,18 @@ impl Worker {
         }
     }
 
-    fn commit(&mut self, writes: bool) -> Attempt {
+    /// Commits, and counts so many closures as written.
+    fn commit(&mut self, written: usize) -> Result<(), Error> {
         let committed = self.session.as_mut().map_or(Err(Error::Closed), Session::commit);
-        match committed {
-            Ok(()) => {
-                if writes {
-                    self.counters.committed(1);
-                }
-                Attempt::Answer(Ok(()))
+        match &committed {
+            Ok(()) if written > 0 => self.counters.committed(written),
+            Err(fault @ Error::Commit { source }) => {
+                tracing::error!(%fault, %source, "the outcome of a commit is not known");
+                self.session = None;
             }
-            Err(Error::Conflict { .. }) => Attempt::Conflict,
-            Err(fault) => {
-                if matches!(fault, Error::Commit { .. }) {
-                    tracing::error!(%fault, "the outcome of a commit is not known");
-                    self.session = None;
-                }
-                Attempt::Answer(Err(fault))
-            }
+            Ok(()) | Err(_) => {}
         }
+        committed
     }
 
     fn undo(&mut self) {

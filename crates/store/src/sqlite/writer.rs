@@ -64,7 +64,7 @@ impl Writer {
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.blocking_recv() {
             match job {
-                Job::Write(call) | Job::Read(call) => {
+                Job::Call(call) => {
                     self.gather(&queue);
                     self.batch(call, &mut queue);
                 }
@@ -105,7 +105,7 @@ impl Writer {
             let late = self.clock.monotonic().duration_since(began) >= BATCH_WITHIN;
             if batch.ran.len() < BATCH && !late {
                 next = match queue.try_recv() {
-                    Ok(Job::Write(call) | Job::Read(call)) => Some(call),
+                    Ok(Job::Call(call)) => Some(call),
                     Ok(Job::Stop) => {
                         queue.close();
                         None
