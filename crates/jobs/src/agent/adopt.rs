@@ -33,6 +33,11 @@ impl LocalNode {
                 self.watch(id, None);
                 Ok(())
             }
+            // Nothing can have run, so the job is as good as not known: it is started anew.
+            Standing::Unordered => {
+                self.blocking("jobs.forget", move |inner| local::forget(inner, id))
+                    .await
+            }
             Standing::Ordered => {
                 let stage = self
                     .blocking("jobs.start", move |inner| {
@@ -83,7 +88,7 @@ impl LocalNode {
         loop {
             match self.look(id).await? {
                 Standing::Observed(observed) => return self.settle(id, observed).await,
-                Standing::Ordered => return self.settle(id, Observed::Lost).await,
+                Standing::Ordered | Standing::Unordered => return self.settle(id, Observed::Lost).await,
                 Standing::Lives(Some(identity)) => self.follow_stranger(id, identity).await?,
                 Standing::Lives(None) => tokio::time::sleep(LOOK_AGAIN).await,
             }

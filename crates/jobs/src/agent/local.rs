@@ -201,7 +201,7 @@ pub(super) fn hold(identity: &Identity) -> Result<Option<std::os::fd::OwnedFd>, 
     }
 }
 
-/// Removes the folder of a job that has ended.
+/// Removes the folder of a job that has ended, or of one that never was.
 pub(super) fn forget(inner: &Inner, id: JobId) -> Result<(), Error> {
     let ended = matches!(
         inner.known().get(&id),
@@ -227,6 +227,8 @@ pub(super) enum Standing {
     Lives(Option<Identity>),
     /// Ordered, and no stage ever was.
     Ordered,
+    /// Not even ordered: the agent ended between making the folder and writing the order.
+    Unordered,
 }
 
 pub(super) fn look(inner: &Inner, id: JobId) -> Result<Standing, Error> {
@@ -235,7 +237,11 @@ pub(super) fn look(inner: &Inner, id: JobId) -> Result<Standing, Error> {
     let lives = match File::open(folder.spec_path()) {
         Ok(order) => flock(&order, FlockOperation::NonBlockingLockShared).is_err(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Standing::Observed(Observed::Lost));
+            let supervisor = folder.supervisor().map_err(step("read who supervises"))?;
+            return Ok(match supervisor {
+                None => Standing::Unordered,
+                Some(_) => Standing::Observed(Observed::Lost),
+            });
         }
         Err(error) => return Err(step("open the order")(error)),
     };

@@ -156,3 +156,19 @@ async fn a_job_that_is_started_again_and_again_runs_once() {
     machine.start(order.clone()).await;
     assert_eq!(machine.read("runs"), "ran\n");
 }
+
+#[tokio::test]
+async fn a_folder_without_an_order_is_as_good_as_none() {
+    let machine = Machine::new(Mode::Whole).await;
+    let draft = script("exit 5");
+    let id = draft.id;
+    // The agent is killed after it has made the folder and before the order is in it.
+    let folder = machine.folder.path().join("jobs").join(id.to_string());
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("spec.json.tmp"), "{").expect("half an order");
+    let machine = machine.again(|_config| {}).await;
+    assert_eq!(machine.standing(id).await, None, "nothing is told of it");
+    assert!(!folder.exists());
+    machine.start(draft).await;
+    assert_eq!(machine.ended(id).await.code, Some(5));
+}
