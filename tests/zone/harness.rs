@@ -30,6 +30,7 @@ pub(crate) const SOKE: &str = env!("CARGO_BIN_EXE_soke");
 pub(crate) struct Builder {
     config: String,
     arguments: Vec<String>,
+    listen: &'static [&'static str],
     uid: Option<u32>,
 }
 
@@ -59,6 +60,12 @@ impl Builder {
     /// One more argument of `soke up`.
     pub(crate) fn argument(mut self, text: &str) -> Self {
         self.arguments.push(text.to_owned());
+        self
+    }
+
+    /// The server listens where the configuration says, not on a free port of loopback.
+    pub(crate) fn listen_as_configured(mut self) -> Self {
+        self.listen = &[];
         self
     }
 
@@ -114,6 +121,7 @@ impl Zone {
         Builder {
             config: String::new(),
             arguments: Vec::new(),
+            listen: &["--listen", "127.0.0.1:0"],
             uid: None,
         }
     }
@@ -169,7 +177,8 @@ impl Zone {
         self.starts += 1;
         let mut command = self.command();
         command
-            .args(["up", "--listen", "127.0.0.1:0"])
+            .arg("up")
+            .args(self.builder.listen)
             .args(&self.builder.arguments)
             .stdout(File::create(self.out_path()).expect("a file for the output"))
             .stderr(File::create(self.log_path()).expect("a file for the log"));

@@ -6,6 +6,7 @@
 mod harness;
 
 mod after_power_cuts;
+mod command_line;
 mod configuration;
 mod documents;
 mod first_run;

@@ -48,6 +48,8 @@ pub struct Beginning {
     pub owner_code: Option<String>,
     /// Whether to sign the owner in and run a first job with that code.
     pub show: bool,
+    /// How this program is called for this zone, such as `soke` or `soke --data FOLDER`.
+    pub program: String,
 }
 
 /// Tells the story of this start. Its last lines are always what to do next.
@@ -84,12 +86,15 @@ pub async fn tell(beginning: Beginning) -> Result<(), Error> {
             ca_fingerprint: beginning.ca_fingerprint.clone(),
         };
         hint("sign in", link)?;
-        hint("", "(good once, for 15 minutes: run `soke sign-in` and paste it)")?;
+        hint(
+            "",
+            "(good once, for a while: run `soke sign-in` on any machine and paste it)",
+        )?;
     }
-    let data = data.display();
-    hint("try", format_args!("soke --data {data} run -- hostname"))?;
-    hint("remove", format_args!("stop it, then rm -r {data}"))?;
-    hint("stop", format_args!("Ctrl-C here, or soke --data {data} stop"))
+    let program = &beginning.program;
+    hint("try", format_args!("{program} run -- hostname"))?;
+    hint("remove", format_args!("stop it, then rm -r {}", data.display()))?;
+    hint("stop", format_args!("Ctrl-C here, or {program} stop"))
 }
 
 /// Signs the owner in, runs a job, and gives a code for signing in elsewhere.

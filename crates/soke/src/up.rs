@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     args::Up,
-    config::{Config, Environment, Flags},
+    config::{Config, Environment, Flags, Place},
     failure::Failure,
     lock::Lock,
     log,
@@ -45,6 +45,14 @@ struct Groups {
     all: Tasks,
 }
 
+/// What is told at the terminal.
+struct Told {
+    /// Whether the first start shows what the zone can do.
+    show: bool,
+    /// How this program is called for this zone.
+    program: String,
+}
+
 /// Everything that runs.
 struct House {
     groups: Groups,
@@ -64,14 +72,27 @@ pub(crate) fn up(flags: &Up, data: Option<&Path>, environment: &Environment) -> 
     log::start(&config.log);
     let lock = Lock::take(&config.data)?;
     let runtime = Runtime::new().map_err(Failure::System)?;
-    let code = runtime.block_on(run(&config, flags.story));
+    let told = Told {
+        show: flags.story,
+        program: program(&config, environment),
+    };
+    let code = runtime.block_on(run(&config, &told));
     // Whatever still blocks a thread has had its time.
     runtime.shutdown_background();
     drop(lock);
     code
 }
 
-async fn run(config: &Config, show: bool) -> Result<u8, Failure> {
+/// How this program is called for this zone: `--data` only where another folder would be found without it.
+fn program(config: &Config, environment: &Environment) -> String {
+    let name = std::env::args().next().unwrap_or_else(|| "soke".to_owned());
+    match Place::find(None, environment) {
+        Ok(place) if place.folder == config.data => name,
+        Ok(_) | Err(_) => format!("{name} --data {}", config.data.display()),
+    }
+}
+
+async fn run(config: &Config, told: &Told) -> Result<u8, Failure> {
     let mut signals = StopSignals::listen().map_err(Failure::System)?;
     let clock = Clock::system();
     let begun = clock.now();
@@ -79,11 +100,11 @@ async fn run(config: &Config, show: bool) -> Result<u8, Failure> {
         house = Box::pin(start(config, &clock)) => house?,
         () = signals.next() => return Ok(0),
     };
-    let told = tokio::select! {
-        told = Box::pin(tell(config, &house, begun, show)) => told,
+    let done = tokio::select! {
+        done = Box::pin(tell(config, &house, begun, told)) => done,
         () = signals.next() => return stop(house, &mut signals).await,
     };
-    if let Err(failure) = told {
+    if let Err(failure) = done {
         let code = failure.show();
         stop(house, &mut signals).await?;
         return Ok(code);
@@ -173,7 +194,7 @@ fn write_run_files(config: &Config, access: &Access, gateway: &gateway::Handle) 
     Ok(listeners.write(&config.data)?)
 }
 
-async fn tell(config: &Config, house: &House, begun: model::Timestamp, show: bool) -> Result<(), Failure> {
+async fn tell(config: &Config, house: &House, begun: model::Timestamp, told: &Told) -> Result<(), Failure> {
     let zone = house.access.zone();
     let owner_code = house.access.first_owner(config.zone.owner.as_str()).await?;
     let beginning = cli::story::Beginning {
@@ -188,7 +209,8 @@ async fn tell(config: &Config, house: &House, begun: model::Timestamp, show: boo
         store_engine: house.store.engine_name().to_owned(),
         address: wiring::reached_at(config, house.gateway.address()),
         owner_code: owner_code.map(|code| code.expose().to_owned()),
-        show,
+        show: told.show,
+        program: told.program.clone(),
     };
     Ok(cli::story::tell(beginning).await?)
 }

@@ -18,3 +18,17 @@ pub(crate) use zone_in_words::zone_in_words;
 pub(crate) fn migrations() -> Vec<store::Migration> {
     [access::MIGRATIONS, jobs::MIGRATIONS].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_action_of_every_room_has_its_line_in_the_table_of_roles_and_no_line_is_left_over() {
+        let table = access::Table::shipped().expect("the shipped table is good");
+        let lines: BTreeSet<&str> = table.actions().collect();
+        let rooms = [access::ACTIONS, jobs::ACTIONS, files::ACTIONS, tree::ACTIONS].concat();
+        let actions: BTreeSet<&str> = rooms.into_iter().collect();
+        assert_eq!(lines, actions);
+    }
+}
