@@ -24,9 +24,10 @@ pub struct Draft {
     pub time_limit: Option<Span>,
     /// Relative to the home, or absolute; empty: the home.
     pub working_directory: String,
-    /// Relative to the working directory, or absolute; empty: `job-<number>.out`.
+    /// Relative to the working directory, or absolute; `%j` is the job's number, `%%` a percent sign; empty:
+    /// `job-<number>.out`.
     pub stdout_path: String,
-    /// Relative to the working directory, or absolute; empty: `job-<number>.err`.
+    /// As the path of standard output; empty: `job-<number>.err`.
     pub stderr_path: String,
     /// The caller's own id of this request, at most 64 characters; empty: none.
     pub request_id: String,

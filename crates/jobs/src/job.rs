@@ -84,3 +84,44 @@ impl Job {
         format!("{}/{path}", self.working_directory.trim_end_matches('/'))
     }
 }
+
+/// The file of an output: `%j` in it is the job's number and `%%` a percent sign, as sbatch(1) has them ("filename
+/// pattern"); every other sign stands for itself. Without a pattern it is `job-<number>` and the ending.
+pub(crate) fn output_file(pattern: &str, number: u32, ending: &str) -> String {
+    if pattern.is_empty() {
+        return format!("job-{number}.{ending}");
+    }
+    let (mut path, mut rest) = (String::with_capacity(pattern.len()), pattern);
+    while let Some((before, after)) = rest.split_once('%') {
+        path.push_str(before);
+        if let Some(after) = after.strip_prefix('j') {
+            path.push_str(&number.to_string());
+            rest = after;
+        } else {
+            path.push('%');
+            rest = after.strip_prefix('%').unwrap_or(after);
+        }
+    }
+    path.push_str(rest);
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::output_file;
+
+    #[test]
+    fn the_number_of_the_job_may_stand_in_the_name_of_its_output() {
+        for (pattern, path) in [
+            ("", "job-7.out"),
+            ("job.%j.out", "job.7.out"),
+            ("%j%j/%j", "77/7"),
+            ("100%%", "100%"),
+            ("%%j", "%j"),
+            ("%x-%", "%x-%"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(output_file(pattern, 7, "out"), path, "{pattern}");
+        }
+    }
+}

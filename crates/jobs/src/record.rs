@@ -9,6 +9,7 @@ use store::{Migration, Row, Tx, Value};
 use crate::{
     Error, Job, State,
     draft::Draft,
+    job::output_file,
     node::Order,
     state::{Event, Next, Standing},
 };
@@ -79,13 +80,6 @@ impl Record {
         let state = State::from_word(&state).ok_or(Error::Row { what: "its state" })?;
         let user_name: Name = row.get(5)?;
         let number: u32 = row.get(2)?;
-        let output = |path: &str, ending: &str| {
-            if path.is_empty() {
-                format!("job-{number}.{ending}")
-            } else {
-                path.to_owned()
-            }
-        };
         let job = Job {
             id: row.get(0)?,
             cluster: row.get(1)?,
@@ -105,8 +99,8 @@ impl Record {
             memory_bytes: draft.memory_bytes.unwrap_or(0),
             time_limit: draft.time_limit.unwrap_or(Span::ZERO),
             working_directory: draft.working_directory.clone(),
-            stdout_path: output(&draft.stdout_path, "out"),
-            stderr_path: output(&draft.stderr_path, "err"),
+            stdout_path: output_file(&draft.stdout_path, number, "out"),
+            stderr_path: output_file(&draft.stderr_path, number, "err"),
             node_name: row.get(14)?,
             account: draft.account.clone(),
             partition: draft.partition.clone(),

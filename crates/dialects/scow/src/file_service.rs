@@ -112,3 +112,38 @@ fn encode(entry: &Entry) -> FileInfo {
         size: entry.size,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use files::{Entry, EntryKind};
+    use futures::StreamExt as _;
+    use model::Timestamp;
+    use prost::Message as _;
+    use tonic::Code;
+
+    use super::{MOST_ANSWER, collect};
+
+    /// Pages of a thousand entries with names of 200 bytes.
+    fn pages(count: usize) -> tonic::codegen::BoxStream<Vec<Entry>> {
+        let page = move |page: usize| {
+            let entry = |number: usize| Entry {
+                name: format!("{:0>200}", page * 1000 + number).into_bytes(),
+                kind: EntryKind::File,
+                modified_at: Timestamp::from_secs(1_700_000_000),
+                mode: 0o100_644,
+                size: 1 << 40,
+            };
+            Ok((0..1000).map(entry).collect())
+        };
+        futures::stream::iter((0..count).map(page)).boxed()
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_never_longer_than_clients_take() {
+        let whole = collect(pages(15)).await.expect("it fits");
+        assert_eq!(whole.results.len(), 15_000);
+        assert!((MOST_ANSWER / 2..=MOST_ANSWER).contains(&whole.encoded_len()));
+        let refused = collect(pages(20)).await.expect_err("it does not fit");
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+    }
+}
