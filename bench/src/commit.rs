@@ -53,7 +53,7 @@ pub(crate) fn report() -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let tasks = Tasks::new();
     let held = runtime.block_on(embedded(folder.path(), &tasks))?;
-    match Postgres::start() {
+    match Postgres::start_durable() {
         Ok(server) => {
             let engine = Engine::Postgres {
                 url: server.database()?,

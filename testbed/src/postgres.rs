@@ -50,8 +50,8 @@ enum Order {
 }
 
 impl Postgres {
-    /// The server that the tests of this process share. It does not wait for the disk (`fsync = off`): it is
-    /// for what must be right, not for what must survive the machine.
+    /// The server that the tests of this process share. It does not wait for the disk (`fsync = off`), as
+    /// [`Postgres::start`].
     ///
     /// # Panics
     /// The server does not start; the text says what to install or what its log says.
@@ -63,11 +63,20 @@ impl Postgres {
         })
     }
 
-    /// Starts a server of the caller's own, which keeps what it acknowledged (`fsync = on`).
+    /// Starts a server of the caller's own. It does not wait for the disk (`fsync = off`): what it acknowledged
+    /// survives its crash, because the system has it, and not the machine's.
     ///
     /// # Errors
     /// The package is missing, or the server does not start.
     pub fn start() -> anyhow::Result<Self> {
+        Self::begin(false)
+    }
+
+    /// Starts a server that waits for the disk, to measure with.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_durable() -> anyhow::Result<Self> {
         Self::begin(true)
     }
 

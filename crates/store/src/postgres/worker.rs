@@ -30,8 +30,8 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const GROUP: usize = 64;
 /// How often a closure is run before it is answered with a conflict.
 const TRIES: u32 = 20;
-/// After this many conflicts, a closure waits until no other closure in this position runs; a group is taken apart.
-const TRIES_TOGETHER: u32 = 3;
+/// How often a group is run before it is taken apart.
+const GROUP_TRIES: u32 = 3;
 /// The first and the longest wait before a closure is run again.
 const WAITS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 /// The first and the longest time in which a server that was not reachable is not asked again.
@@ -100,8 +100,9 @@ impl Worker {
     /// they record changes, the turn to do so. Gives them back where that could not be done: nothing was written.
     fn answer_group(&mut self, mut calls: Vec<Box<dyn Call>>) -> Vec<Box<dyn Call>> {
         let turn = Arc::clone(&self.turn);
-        let mut held: Option<MutexGuard<'_, ()>> = None;
-        for _ in 0..TRIES_TOGETHER {
+        let mut held = None;
+        for _ in 0..GROUP_TRIES {
+            self.wait_for_reruns(held.is_some());
             match self.attempt_group(&mut calls) {
                 Ok(outcomes) => {
                     for (call, outcome) in calls.into_iter().zip(outcomes) {
@@ -110,7 +111,7 @@ impl Worker {
                     return Vec::new();
                 }
                 Err(Broken::Conflict) => {
-                    held.get_or_insert_with(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
+                    held.get_or_insert_with(|| locked(&turn));
                 }
                 Err(Broken::Lost | Broken::Failed) => break,
             }
@@ -163,6 +164,13 @@ impl Worker {
         Ok(outcomes)
     }
 
+    /// Lets a closure that lost a conflict have its next run without company of this process.
+    fn wait_for_reruns(&self, rerun: bool) {
+        if !rerun {
+            drop(locked(&self.turn));
+        }
+    }
+
     /// Runs a statement between the closures of a group.
     fn step(&mut self, sql: &str) -> Result<(), Broken> {
         let session = self.session.as_mut().ok_or(Broken::Lost)?;
@@ -178,19 +186,23 @@ impl Worker {
 
     fn answer(&mut self, mut call: Box<dyn Call>, begin: &str, writes: bool) {
         let turn = Arc::clone(&self.turn);
-        let mut held: Option<MutexGuard<'_, ()>> = None;
+        let mut held = None;
         let mut wait = Backoff::new(WAITS.0, WAITS.1);
         let mut lost_before = false;
         let mut tries = 0;
         while !call.abandoned() {
             tries += 1;
+            if writes {
+                self.wait_for_reruns(held.is_some());
+            }
             match self.attempt(&mut *call, begin, writes) {
                 Attempt::Answer(outcome) => return call.answer(outcome),
                 Attempt::Conflict if tries < TRIES => {
-                    std::thread::sleep(wait.next_wait(rand::random()));
-                    if tries >= TRIES_TOGETHER && held.is_none() {
-                        held = Some(turn.lock().unwrap_or_else(PoisonError::into_inner));
+                    if held.is_some() {
+                        // Another server stood in the way, or a closure that had begun before.
+                        std::thread::sleep(wait.next_wait(rand::random()));
                     }
+                    held.get_or_insert_with(|| locked(&turn));
                 }
                 Attempt::Conflict => return call.answer(Err(Error::Conflict { tries })),
                 Attempt::Lost(fault) => {
@@ -293,6 +305,10 @@ impl Worker {
             }
         }
     }
+}
+
+fn locked(turn: &Mutex<()>) -> MutexGuard<'_, ()> {
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lost() -> Error {
