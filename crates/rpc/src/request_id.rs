@@ -17,7 +17,9 @@ impl RequestId {
     /// The response's header that carries the id.
     pub const HEADER: &'static str = "x-request-id";
 
-    pub(crate) fn fresh() -> Self {
+    /// A new id. [`crate::Calls`] makes one for each gRPC call; doors of other protocols make theirs.
+    #[must_use]
+    pub fn fresh() -> Self {
         Self(Uuid::new_v4().simple().to_string().into())
     }
 
@@ -33,7 +35,8 @@ impl RequestId {
         &self.0
     }
 
-    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+    /// Says the id in a response's headers.
+    pub fn tell(&self, headers: &mut HeaderMap) {
         // Hexadecimal digits are always a header's value.
         if let Ok(value) = HeaderValue::from_str(&self.0) {
             headers.insert(Self::HEADER, value);
