@@ -64,6 +64,8 @@ pub(crate) fn report() -> Result<bool> {
 /// Starts a zone and waits for its first answer.
 fn start(data: &Path) -> Result<Child> {
     let mut zone = Command::new(root().join("target/release/soke"))
+        .env("SOKE_BUCKYOS__SYSTEM_CONFIG__ADDRESS", "0")
+        .env("SOKE_BUCKYOS__NODE_GATEWAY__ADDRESS", "0")
         .args(["up", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .stdout(Stdio::null())

@@ -23,6 +23,12 @@ pub(crate) use wire::Wire;
 /// The longest wait for anything that is not measured.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
+/// The listeners beside the native one take free ports: many zones stand side by side.
+const FREE_PORTS: [(&str, &str); 2] = [
+    ("SOKE_BUCKYOS__SYSTEM_CONFIG__ADDRESS", "0"),
+    ("SOKE_BUCKYOS__NODE_GATEWAY__ADDRESS", "0"),
+];
+
 /// The binary under test. Cargo builds it before this test.
 pub(crate) const SOKE: &str = env!("CARGO_BIN_EXE_soke");
 
@@ -160,6 +166,7 @@ impl Zone {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .env("HOME", self.folder.path())
+            .envs(FREE_PORTS)
             .current_dir(self.folder.path())
             .arg("--data")
             .arg(self.data())

@@ -27,6 +27,10 @@ use layers::Layers;
 use reader::Reader;
 use show::Shown;
 
+/// What an address to listen on looks like.
+const ADDRESS: &str =
+    "an address and port like `127.0.0.1:7443` or `[::1]:7443`, or a port alone for loopback";
+
 /// The checked configuration. Whoever holds one may start.
 pub(crate) struct Config {
     /// The data folder, absolute.
@@ -36,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) store: store::Config,
     pub(crate) access: access::Config,
     pub(crate) jobs: Jobs,
+    pub(crate) buckyos: Buckyos,
     pub(crate) log: Log,
     shown: Vec<Shown>,
 }
@@ -63,6 +68,14 @@ pub(crate) struct Jobs {
     pub(crate) zone: jobs::Config,
     /// What the owner of this machine decides.
     pub(crate) node: jobs::agent::Config,
+}
+
+/// Where BuckyOS's doors stand. There is no encryption on them.
+pub(crate) struct Buckyos {
+    /// `system_config` alone.
+    pub(crate) system_config: rpc::ListenAddress,
+    /// Every service under `/kapi/<service>`.
+    pub(crate) node_gateway: rpc::ListenAddress,
 }
 
 /// How and how much is logged to standard error.
@@ -102,6 +115,7 @@ impl Config {
         let store = store(&mut reader, &data);
         let access = access(&mut reader);
         let jobs = of_jobs::read(&mut reader);
+        let buckyos = buckyos(&mut reader);
         let log = log(&mut reader);
         let shown = reader.finish()?;
         Ok(Config {
@@ -111,6 +125,7 @@ impl Config {
             store,
             access,
             jobs,
+            buckyos,
             log,
             shown,
         })
@@ -141,15 +156,7 @@ fn zone(reader: &mut Reader) -> Zone {
 
 fn native(reader: &mut Reader) -> Native {
     Native {
-        listen: reader.parsed(
-            "native.listen",
-            "127.0.0.1:7443",
-            "an address and port like `127.0.0.1:7443` or `[::1]:7443`, or a port alone for loopback",
-            |text| {
-                text.parse()
-                    .map_err(|_fault: rpc::Error| format!("`{}` is no address and port", text.escape_debug()))
-            },
-        ),
+        listen: reader.parsed("native.listen", "127.0.0.1:7443", ADDRESS, listen_address),
         hosts: reader.texts(
             "native.hosts",
             "a list of host names or addresses like [\"zone.example.org\", \"192.0.2.7\"]",
@@ -224,6 +231,44 @@ fn access(reader: &mut Reader) -> access::Config {
         sign_ins_per_minute: u32::try_from(tries).unwrap_or(1),
         password_proof: reader.flag("buckyos.password_proof", default.password_proof),
     }
+}
+
+fn buckyos(reader: &mut Reader) -> Buckyos {
+    Buckyos {
+        system_config: plain_listener(
+            reader,
+            "buckyos.system_config.address",
+            "buckyos.system_config.insecure",
+            "127.0.0.1:3200",
+        ),
+        node_gateway: plain_listener(
+            reader,
+            "buckyos.node_gateway.address",
+            "buckyos.node_gateway.insecure",
+            "127.0.0.1:3180",
+        ),
+    }
+}
+
+/// The address of a listener without encryption: others may reach it only where its second key allows that.
+fn plain_listener(
+    reader: &mut Reader,
+    key: &'static str,
+    insecure: &'static str,
+    default: &str,
+) -> rpc::ListenAddress {
+    let address = reader.parsed(key, default, ADDRESS, listen_address);
+    let allowed = reader.flag(insecure, false);
+    if let Err(fault) = address.check_plaintext(allowed) {
+        let want = format!("an address of this machine only, or `{insecure} = true`");
+        reader.fault(key, &fault.to_string(), &want);
+    }
+    address
+}
+
+fn listen_address(text: &str) -> Result<rpc::ListenAddress, String> {
+    text.parse()
+        .map_err(|_fault: rpc::Error| format!("`{}` is no address and port", text.escape_debug()))
 }
 
 fn log(reader: &mut Reader) -> Log {

@@ -46,6 +46,9 @@ pub(crate) enum Failure {
     /// A listener cannot be opened.
     #[error("{0}")]
     Gateway(#[from] gateway::Error),
+    /// A listener of BuckyOS's doors cannot be opened.
+    #[error("open BuckyOS's doors")]
+    Buckyos(#[from] buckyos::Error),
     /// The system refuses something.
     #[error("the system refuses: {0}")]
     System(std::io::Error),
@@ -68,6 +71,7 @@ impl Failure {
             | Failure::Machine(_)
             | Failure::Jobs(_)
             | Failure::Gateway(_)
+            | Failure::Buckyos(_)
             | Failure::System(_) => chain(self),
         };
         text = text.lines().map(|line| format!("soke: {line}\n")).collect();
@@ -95,6 +99,7 @@ impl Failure {
             | Failure::Machine(_)
             | Failure::Jobs(_)
             | Failure::Gateway(_)
+            | Failure::Buckyos(_)
             | Failure::System(_) => None,
         }
     }
@@ -111,6 +116,7 @@ impl Failure {
             Failure::Machine(fault) => cli::exit_code(fault.kind()),
             Failure::Jobs(fault) => cli::exit_code(fault.kind()),
             Failure::Gateway(fault) => cli::exit_code(fault.kind()),
+            Failure::Buckyos(fault) => cli::exit_code(fault.kind()),
         }
     }
 
@@ -127,6 +133,7 @@ impl Failure {
             | Failure::Machine(_)
             | Failure::Jobs(_)
             | Failure::Gateway(_)
+            | Failure::Buckyos(_)
             | Failure::Client(_) => return false,
         };
         fault.kind() == std::io::ErrorKind::BrokenPipe

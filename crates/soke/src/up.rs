@@ -6,6 +6,7 @@
 //! rooms (`wiring`), and what is told at the terminal (`cli::story`).
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -59,6 +60,7 @@ struct House {
     store: Store,
     access: Access,
     gateway: gateway::Handle,
+    buckyos: buckyos::Handle,
 }
 
 /// Starts the zone and keeps it up until a signal.
@@ -167,25 +169,42 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     };
     scow::add_to(&mut routes, scow);
     let gateway = wiring::open_front_door(config, &access, routes.routes(), &groups.doors).await?;
-    let bound = gateway.bound().into_iter();
-    let bound = bound.map(|bound| format!("{} {}", bound.name, bound.address));
-    listeners.get_or_init(|| bound.collect());
-    write_run_files(config, &access, &gateway)?;
+    let tree = tree::start(tree::Parts {
+        store: store.clone(),
+        mounts: tree::Mounts::default(),
+    });
+    let buckyos = wiring::open_buckyos_doors(config, &access, tree, clock, &groups.doors).await?;
+    let bound = bound(&gateway, &buckyos);
+    let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
+    listeners.get_or_init(|| bound.iter().map(in_words).collect());
+    write_run_files(config, &access, &bound)?;
     Ok(House {
         groups,
         store,
         access,
         gateway,
+        buckyos,
     })
 }
 
+/// Every listener by its name, with the address that it has.
+fn bound(gateway: &gateway::Handle, buckyos: &buckyos::Handle) -> Vec<(&'static str, SocketAddr)> {
+    let native = gateway.bound().into_iter().map(|one| (one.name, one.address));
+    let buckyos = buckyos.bound().into_iter().map(|one| (one.name, one.address));
+    native.chain(buckyos).collect()
+}
+
 /// Tells local clients where the zone stands and how its certificate is known.
-fn write_run_files(config: &Config, access: &Access, gateway: &gateway::Handle) -> Result<(), Failure> {
+fn write_run_files(
+    config: &Config,
+    access: &Access,
+    bound: &[(&'static str, SocketAddr)],
+) -> Result<(), Failure> {
     let ca = access.zone().ca_pem();
     cli::write_private(&cli::Listeners::ca_path(&config.data), ca.as_bytes())?;
-    let listeners = gateway.bound().into_iter().map(|bound| cli::Listener {
-        name: bound.name.to_owned(),
-        address: bound.address,
+    let listeners = bound.iter().map(|&(name, address)| cli::Listener {
+        name: name.to_owned(),
+        address,
     });
     let listeners = cli::Listeners {
         zone_host: config.zone.host.clone(),
@@ -223,8 +242,11 @@ async fn stop(house: House, signals: &mut StopSignals) -> Result<u8, Failure> {
             store,
             access,
             gateway,
+            buckyos,
         } = house;
-        let mut late = gateway.stop(DRAIN).await.late;
+        let (native, foreign) = tokio::join!(gateway.stop(DRAIN), buckyos.stop(DRAIN));
+        let mut late = native.late;
+        late.extend(foreign.late);
         late.extend(groups.doors.stop(STEP).await.late);
         late.extend(groups.slices.stop(STEP).await.late);
         drop(access);

@@ -45,11 +45,16 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// The variables that set a configuration key: `SOKE_SECTION__KEY`, as (variable, key, value).
+    /// The variables that set a configuration key: `SOKE_SECTION__KEY`, as (variable, key, value). A further `__`
+    /// is a further dot.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (&str, String, &str)> {
         self.variables.iter().filter_map(|(name, value)| {
             let (section, key) = name.strip_prefix("SOKE_")?.split_once("__")?;
-            let key = format!("{}.{}", section.to_lowercase(), key.to_lowercase());
+            let key = format!(
+                "{}.{}",
+                section.to_lowercase(),
+                key.to_lowercase().replace("__", ".")
+            );
             Some((name.as_str(), key, value.as_str()))
         })
     }

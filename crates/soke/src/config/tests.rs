@@ -141,3 +141,16 @@ fn the_data_folder_is_the_named_one_then_the_one_here_then_the_users_own() {
     assert_eq!(find(&[("SOKE_DATA", "v")], None), Ok(work.path().join("v")));
     assert_eq!(find(&[("SOKE_DATA", "v")], Some("f")), Ok(work.path().join("f")));
 }
+
+#[test]
+fn a_listener_without_encryption_stays_on_this_machine_until_its_key_says_otherwise() {
+    let open = "[buckyos.system_config]\naddress = \"0.0.0.0:3200\"\n";
+    let faults = load(open, &[], None).err().expect("a fault");
+    assert_eq!(faults.keys(), ["buckyos.system_config.address"]);
+    let text = faults.to_string();
+    assert!(text.contains("buckyos.system_config.insecure = true"), "{text}");
+    let consent = [("SOKE_BUCKYOS__SYSTEM_CONFIG__INSECURE", "true")];
+    let config = load(open, &consent, None).expect("said to be meant");
+    assert!(!config.buckyos.system_config.is_loopback());
+    assert!(config.buckyos.node_gateway.is_loopback());
+}
