@@ -313,15 +313,20 @@ impl Zone {
 
     /// The native listener's address.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.listener("native")
+    }
+
+    /// The address of the listener with this name.
+    pub(crate) fn listener(&self, name: &str) -> std::net::SocketAddr {
         let path = self.data().join("run/listeners.json");
         let text = fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
         let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let listeners = read["listeners"].as_array().expect("a list");
-        let native = listeners
+        let wanted = listeners
             .iter()
-            .find(|one| one["name"] == "native")
-            .expect("a native one");
-        native["address"]
+            .find(|one| one["name"] == name)
+            .unwrap_or_else(|| panic!("no listener `{name}`: {text}"));
+        wanted["address"]
             .as_str()
             .expect("a text")
             .parse()

@@ -11,6 +11,7 @@ mod configuration;
 mod documents;
 mod first_run;
 mod foreign_client;
+mod kapi;
 mod matrix;
 mod secrets;
 mod stopping;

@@ -114,8 +114,8 @@ impl Config {
         let native = native(&mut reader);
         let store = store(&mut reader, &data);
         let access = access(&mut reader);
-        let jobs = of_jobs::read(&mut reader);
         let buckyos = buckyos(&mut reader);
+        let jobs = of_jobs::read(&mut reader);
         let log = log(&mut reader);
         let shown = reader.finish()?;
         Ok(Config {

@@ -39,7 +39,6 @@ pub(crate) struct Bed {
 
 /// A signed-in user.
 pub(crate) struct Caller {
-    pub(crate) name: String,
     pub(crate) token: String,
     pub(crate) refresh: String,
     pub(crate) actor: Actor,
@@ -265,7 +264,6 @@ impl Bed {
         let bearer = Credential::Bearer(secret(token));
         let actor = self.access.authenticate(bearer, &peer()).await.expect("good");
         Caller {
-            name: actor.user().name.to_string(),
             token: token.to_owned(),
             refresh: refresh.to_owned(),
             actor,
@@ -294,7 +292,8 @@ impl Bed {
     pub(crate) async fn set_password(&self, by: &Caller, old: Option<&str>, new: &str) {
         let permit = self.permit::<access::session::SetPassword>(by).await;
         let old = old.map(secret);
-        let set = self.access.set_password(&permit, old.as_ref(), &secret(new));
+        let new = secret(new);
+        let set = self.access.set_password(&permit, old.as_ref(), &new);
         set.await.expect("set");
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use access::{Proof, session};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Caller, Key, PASSWORD, error, peer, result, secret};
+use crate::bed::{Bed, Caller, Key, PASSWORD, error, result, secret};
 
 const NOT_FOUND: &str = "Failed due to reason: Refresh token not found or already invalidated";
 
@@ -35,7 +35,7 @@ async fn every_way(bed: &Bed) -> (Caller, Vec<Caller>) {
             password: secret(PASSWORD),
         })
         .await;
-    let challenge = bed.access.challenge("ada", &peer()).expect("a challenge");
+    let challenge = bed.access.challenge("ada").expect("a challenge");
     let by_key = bed
         .sign_in(Proof::Key {
             user_name: "ada".to_owned(),
