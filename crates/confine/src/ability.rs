@@ -76,7 +76,10 @@ impl Abilities {
             say("Landlock without scopes: a job could signal other work of this uid");
         }
         if !self.mounts {
-            say("no namespaces: jobs share /tmp's file system and see names of other processes");
+            say("no namespaces: jobs see names of other processes and have no private /tmp");
+            if self.root {
+                say("no mounts: the data folder can be passed, not listed, on the way to the homes");
+            }
         } else if !self.processes {
             say("no PID namespace: jobs see names of other processes");
         }

@@ -60,6 +60,16 @@ pub struct Worker {
 
 const SHELL: &str = "/bin/sh";
 
+/// Opens the way to the homes below the data folder: it can be passed then, and still not be listed. Needed
+/// where a home cannot be shown at its place by a mount.
+pub(crate) fn open_way(data: &Path) -> Result<(), Error> {
+    for folder in [data.to_owned(), data.join("homes")] {
+        let mode = std::fs::Permissions::from_mode(0o711);
+        std::fs::set_permissions(&folder, mode).map_err(Error::path("open the way through", &folder))?;
+    }
+    Ok(())
+}
+
 /// Finds the worker of an account and makes its home where the zone owns it.
 pub(crate) fn worker(account: &Account, data: &Path, first_uid: u32, root: bool) -> Result<Worker, Error> {
     match (&account.unix_name, root) {

@@ -180,7 +180,7 @@ impl Group {
     }
 
     /// Kills every process of the group; gives how many are left when `within` has passed (`now` reads a
-    /// monotonic clock).
+    /// monotonic clock). Waiting for those that are children of the caller is left to it.
     pub fn kill(&self, within: Duration, now: impl Fn() -> Instant) -> usize {
         let end = now() + within;
         let freezer = self.inside(&self.base.freezer);
@@ -202,7 +202,6 @@ impl Group {
                     std::fs::write(freezer.join("freezer.state"), "THAWED").ok();
                 }
             }
-            ending::reap();
             if now() >= end {
                 return self.processes().len();
             }

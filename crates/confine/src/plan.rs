@@ -99,6 +99,9 @@ impl Confine {
             self.config.first_uid,
             self.abilities.root,
         )?;
+        if worker.kind == Kind::ZoneUid && !self.abilities.mounts {
+            account::open_way(&self.config.data)?;
+        }
         let walls = match worker.kind {
             Kind::UnixAccount => Walls::None,
             Kind::ZoneUid if self.abilities.landlock >= Walls::SCOPES_SINCE => Walls::Scopes,

@@ -26,19 +26,31 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How long after a failed pass the next one begins.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
+/// How often a step that failed on the node is tried for one job before the job is given up.
+const MOST_TRIES: u32 = 10;
+
+/// What is kept from pass to pass. Losing it changes no job's end, only an order or a delay.
+#[derive(Default)]
+struct Memory {
+    past: Past,
+    /// Failed tries to start a job.
+    tries: BTreeMap<JobId, u32>,
+}
+
 /// Starts the reconciler.
 pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
     let token = tasks.token();
     tasks.spawn("jobs.reconcile", Policy::StopAll, async move {
         let mut rows = inner.store.watch(TOPIC);
-        let mut past = Past::default();
+        let mut memory = Memory::default();
         loop {
             let pass = tokio::select! {
                 () = token.cancelled() => return,
-                pass = pass(&inner, &mut past) => pass,
+                pass = pass(&inner, &mut memory) => pass,
             };
             let longest = match pass {
-                Ok(()) => PERIOD,
+                Ok(()) if memory.tries.is_empty() => PERIOD,
+                Ok(()) => AFTER_FAULT,
                 Err(error) => {
                     tracing::warn!(
                         error = chain(&error),
@@ -58,32 +70,37 @@ pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
 }
 
 /// One look at everything that has not ended, and every step that follows from it.
-async fn pass(inner: &Inner, past: &mut Past) -> Result<(), Error> {
+async fn pass(inner: &Inner, memory: &mut Memory) -> Result<(), Error> {
     let reports = inner.node.observe().await?;
-    let records = unfinished(inner).await?;
+    let records = placed(inner).await?;
     let reported: BTreeMap<JobId, &Observed> = reports
         .iter()
         .map(|report| (report.id, &report.observed))
         .collect();
+    memory
+        .tries
+        .retain(|id, _| records.iter().any(|record| record.job.id == *id));
     for record in &records {
-        meet(inner, record, reported.get(&record.job.id).copied()).await?;
+        meet(inner, memory, record, reported.get(&record.job.id).copied()).await?;
     }
     forget(inner, &reports).await?;
-    give_turns(inner, past).await
+    give_turns(inner, memory).await
 }
 
-async fn unfinished(inner: &Inner) -> Result<Vec<Record>, Error> {
+async fn placed(inner: &Inner) -> Result<Vec<Record>, Error> {
     let cluster = inner.config.cluster.clone();
-    let read = PERMIT.read(&inner.store, move |tx| record::unfinished(tx, &cluster));
+    let read = PERMIT.read(&inner.store, move |tx| record::placed(tx, &cluster));
     read.await
 }
 
 /// Brings one row and what the node says about it together.
-async fn meet(inner: &Inner, record: &Record, observed: Option<&Observed>) -> Result<(), Error> {
+async fn meet(
+    inner: &Inner,
+    memory: &mut Memory,
+    record: &Record,
+    observed: Option<&Observed>,
+) -> Result<(), Error> {
     let id = record.job.id;
-    if !record.standing.placed {
-        return Ok(());
-    }
     match observed {
         Some(Observed::Ended(exit)) => {
             let exit = Arc::clone(exit);
@@ -98,7 +115,7 @@ async fn meet(inner: &Inner, record: &Record, observed: Option<&Observed>) -> Re
         None if record.job.state == State::Running || record.standing.cancel_wanted => {
             return happen(inner, id, || Happening::Lost).await;
         }
-        None => return start_on_node(inner, record).await,
+        None => return start_on_node(inner, memory, record).await,
     }
     if record.standing.cancel_wanted {
         inner.node.end(id).await?;
@@ -131,37 +148,37 @@ async fn happen(
     write.await.map(drop)
 }
 
-/// Tells the node to start a job. A job that cannot be started here fails; a step that may work later is
-/// repeated by the next pass.
-async fn start_on_node(inner: &Inner, record: &Record) -> Result<(), Error> {
+/// Tells the node to start a job. A job that cannot be started here fails at once; a step that may work
+/// later is repeated by later passes, so often, and holds up no other job.
+async fn start_on_node(inner: &Inner, memory: &mut Memory, record: &Record) -> Result<(), Error> {
+    let id = record.job.id;
     let Err(error) = inner.node.start(record.order()).await else {
+        memory.tries.remove(&id);
         return Ok(());
     };
-    match error.kind() {
-        ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::Denied => {
-            let now = inner.clock.now();
-            let exit = Arc::new(Exit {
-                cause: Cause::NotStarted,
-                reason: chain(&error),
-                code: None,
-                cpu: Span::ZERO,
-                peak_memory_bytes: 0,
-                started_at: now,
-                ended_at: now,
-                ran: Span::ZERO,
-            });
-            happen(inner, record.job.id, move || Happening::Ended(Arc::clone(&exit))).await
-        }
-        ErrorKind::Unauthenticated
-        | ErrorKind::NotFound
-        | ErrorKind::Exists
-        | ErrorKind::Conflict
-        | ErrorKind::Exhausted
-        | ErrorKind::Unavailable
-        | ErrorKind::Deadline
-        | ErrorKind::Unimplemented
-        | ErrorKind::Internal => Err(error),
+    let tries = memory.tries.entry(id).or_default();
+    *tries += 1;
+    let hopeless = matches!(
+        error.kind(),
+        ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::Denied
+    );
+    if !hopeless && *tries < MOST_TRIES {
+        tracing::warn!(job = %id, error = chain(&error), "a job could not be started and is tried again");
+        return Ok(());
     }
+    memory.tries.remove(&id);
+    let now = inner.clock.now();
+    let exit = Arc::new(Exit {
+        cause: Cause::NotStarted,
+        reason: chain(&error),
+        code: None,
+        cpu: Span::ZERO,
+        peak_memory_bytes: 0,
+        started_at: now,
+        ended_at: now,
+        ran: Span::ZERO,
+    });
+    happen(inner, id, move || Happening::Ended(Arc::clone(&exit))).await
 }
 
 /// Lets the node drop what is written down here, and end what should not run.
@@ -182,54 +199,48 @@ async fn forget(inner: &Inner, reports: &[Report]) -> Result<(), Error> {
 }
 
 /// Starts those whose turn it is, and says what the next one waits for.
-async fn give_turns(inner: &Inner, past: &mut Past) -> Result<(), Error> {
+async fn give_turns(inner: &Inner, memory: &mut Memory) -> Result<(), Error> {
     let node = inner.node.capacity();
-    let records = unfinished(inner).await?;
+    let cluster = inner.config.cluster.clone();
+    let read = PERMIT.read(&inner.store, move |tx| {
+        Ok::<_, Error>((record::placed(tx, &cluster)?, record::waiting(tx, &cluster)?))
+    });
+    let (placed, waiting) = read.await?;
     let claim = |record: &Record| Claim {
         user: record.job.user,
         cores: record.job.cores,
         memory_bytes: record.job.memory_bytes,
     };
-    let (placed, waiting): (Vec<&Record>, Vec<&Record>) =
-        records.iter().partition(|record| record.standing.placed);
-    let running: Vec<Claim> = placed.into_iter().map(claim).collect();
-    let claims: Vec<(usize, Claim)> = waiting
-        .iter()
-        .enumerate()
-        .map(|(place, record)| (place, claim(record)))
-        .collect();
+    let running: Vec<Claim> = placed.iter().map(claim).collect();
     let room = Room {
         cores: node.cores,
         memory_bytes: node.memory_bytes,
     };
-    let turn = turn::next(&claims, &running, room, past);
-    let next: Vec<&Record> = turn
-        .start
-        .iter()
-        .filter_map(|&place| waiting.get(place).copied())
-        .collect();
-    place(inner, &next, node.name).await?;
-    for record in next {
+    let turn = turn::next(&waiting, &running, room, &mut memory.past);
+    place(inner, &turn.start, node.name).await?;
+    for id in turn.start {
         // Looked at again, because somebody may have cancelled it meanwhile.
-        let id = record.job.id;
         let present = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id)).await?;
-        if present.is_some_and(|present| present.standing.placed && !present.standing.cancel_wanted) {
-            start_on_node(inner, record).await?;
+        if let Some(present) = present
+            && present.standing.placed
+            && !present.standing.cancel_wanted
+        {
+            start_on_node(inner, memory, &present).await?;
         }
     }
-    if let Some((place, left)) = turn.blocked
-        && let Some(record) = waiting.get(place)
+    if let Some((id, left)) = turn.blocked
+        && let Some(record) = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id)).await?
     {
-        explain(inner, record, left).await?;
+        explain(inner, &record, left).await?;
     }
     Ok(())
 }
 
-async fn place(inner: &Inner, next: &[&Record], node_name: String) -> Result<(), Error> {
+async fn place(inner: &Inner, next: &[JobId], node_name: String) -> Result<(), Error> {
     if next.is_empty() {
         return Ok(());
     }
-    let ids: Vec<JobId> = next.iter().map(|record| record.job.id).collect();
+    let ids = next.to_vec();
     let now = inner.clock.now();
     let write = PERMIT.write(&inner.store, move |tx| {
         for id in &ids {

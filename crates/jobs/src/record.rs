@@ -12,6 +12,7 @@ use crate::{
     job::output_file,
     node::Order,
     state::{Event, Next, Standing},
+    turn::Claim,
 };
 
 /// The topic under which changes of jobs are announced; the key is the job's id.
@@ -38,6 +39,8 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
             user_owns_zone BOOLEAN NOT NULL,
             request_id TEXT,
             draft TEXT NOT NULL,
+            cores BIGINT NOT NULL,
+            memory_bytes BIGINT NOT NULL,
             state TEXT NOT NULL,
             placed BOOLEAN NOT NULL,
             cancel_wanted BOOLEAN NOT NULL,
@@ -166,13 +169,30 @@ pub(crate) fn by_request(tx: &mut Tx<'_>, user: UserId, request_id: &str) -> Res
     row.as_ref().map(Record::read).transpose()
 }
 
-/// All jobs of a cluster that have not ended, the oldest first.
-pub(crate) fn unfinished(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<Record>, Error> {
+/// All jobs of a cluster that a node was told of and that have not ended, the oldest first.
+pub(crate) fn placed(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<Record>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM jobs WHERE cluster = ?1 AND state IN ('pending', 'running') ORDER BY number"
+        "SELECT {COLUMNS} FROM jobs WHERE cluster = ?1 AND state IN ('pending', 'running') AND placed = TRUE \
+            ORDER BY number"
     );
     let rows = tx.rows(&sql, &[Value::from(cluster)])?;
     rows.iter().map(Record::read).collect()
+}
+
+/// What all waiting jobs of a cluster take, the oldest first. Their drafts stay where they are.
+pub(crate) fn waiting(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<(JobId, Claim)>, Error> {
+    let sql = "SELECT id, user_id, cores, memory_bytes FROM jobs \
+        WHERE cluster = ?1 AND state IN ('pending', 'running') AND placed = FALSE ORDER BY number";
+    let rows = tx.rows(sql, &[Value::from(cluster)])?;
+    let claim = |row: &Row| {
+        let claim = Claim {
+            user: row.get(1)?,
+            cores: row.get(2)?,
+            memory_bytes: row.get(3)?,
+        };
+        Ok((row.get(0)?, claim))
+    };
+    rows.iter().map(claim).collect()
 }
 
 /// The next number of a cluster.

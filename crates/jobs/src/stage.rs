@@ -28,6 +28,9 @@ pub use spec::{Cause, Exit, Folder, Spec, Work};
 /// The hidden subcommand that leads to [`main`]; the stage starts itself with it.
 pub const SUBCOMMAND: &str = "stage";
 
+/// What lists of processes call a stage, instead of the `/proc/self/exe` that it was started from.
+pub(crate) const NAME: &str = "soke";
+
 /// What the agent asks of the stage.
 pub(crate) const SUPERVISE: &str = "supervise";
 const KEEP: &str = "keep";

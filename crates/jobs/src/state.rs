@@ -66,6 +66,9 @@ impl State {
     }
 }
 
+/// The exit code of a program that was ended for the size of a file (SIGXFSZ).
+const TOO_LARGE: i32 = 128 + 25;
+
 /// What decides about the next step of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -143,6 +146,10 @@ impl Standing {
     fn ended(self, exit: &Exit) -> Next {
         match (exit.cause, exit.code) {
             (Cause::Itself, Some(0)) => self.to(State::Completed, ""),
+            (Cause::Itself, Some(TOO_LARGE)) => self.to(
+                State::Failed,
+                "a file that it wrote, such as its output, grew beyond the bound",
+            ),
             (Cause::Itself, Some(code)) if code > 128 => self.to(
                 State::Failed,
                 &format!("exit code {code} (signal {})", code - 128),

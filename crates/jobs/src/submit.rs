@@ -57,8 +57,8 @@ impl Handle {
                 tx.execute(
                     "INSERT INTO jobs (id, cluster, number, name, user_id, user_name, user_number, unix_name, \
                         user_owns_zone, request_id, draft, state, placed, cancel_wanted, reason, node_name, \
-                        submitted_at, cpu_micros, peak_memory_bytes) \
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', ?16, 0, 0)",
+                        submitted_at, cpu_micros, peak_memory_bytes, cores, memory_bytes) \
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', ?16, 0, 0, ?17, ?18)",
                     &[
                         Value::from(id),
                         Value::from(cluster.as_str()),
@@ -76,6 +76,8 @@ impl Handle {
                         Value::from(Standing::NEW.cancel_wanted),
                         Value::from("waits for its turn"),
                         Value::from(now),
+                        Value::from(draft.cores.unwrap_or(1)),
+                        Value::from(i64::try_from(draft.memory_bytes.unwrap_or(0)).unwrap_or(i64::MAX)),
                     ],
                 )?;
                 tx.about(format!("job {number}"));

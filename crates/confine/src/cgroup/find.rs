@@ -31,7 +31,8 @@ impl Base {
         let hierarchies: Vec<Hierarchy> = mounts.lines().filter_map(hierarchy).collect();
         let version_1 = |controller: &str, file: &str| {
             let found = hierarchies.iter().find(|one| one.has(controller))?;
-            folder_in(found, own_path(own, controller)?, label).filter(|folder| works(folder, file))
+            let place = found.place(own_path(own, controller)?);
+            folder_below(&place, label).filter(|folder| works(folder, file))
         };
         let mut base = Self {
             memory: version_1("memory", "memory.limit_in_bytes"),
@@ -44,9 +45,14 @@ impl Base {
         if let Some(found) = hierarchies.iter().find(|one| one.unified)
             && let Some(path) = own_path(own, "")
         {
-            let place = found.place(path);
-            let given = give_controllers(&place, label);
-            if let Some(folder) = folder_in(found, path, label) {
+            // Root may also use the top, which may have processes of its own and give controllers below.
+            let places = [found.place(path), found.mount.clone()];
+            let given = |place: &PathBuf| (give_controllers(place, label), place.clone());
+            let mut tried = places.iter().map(given);
+            let (given, place) = tried
+                .find(|(given, _)| !given.is_empty())
+                .unwrap_or_else(|| (Vec::new(), found.place(path)));
+            if let Some(folder) = folder_below(&place, label) {
                 base.controllers = enable(&folder, &given);
                 base.unified = works(&folder, "cgroup.procs").then_some(folder);
             }
@@ -111,8 +117,8 @@ fn own_path<'a>(own: &'a str, controller: &str) -> Option<&'a str> {
     })
 }
 
-fn folder_in(hierarchy: &Hierarchy, path: &str, label: &str) -> Option<PathBuf> {
-    let folder = hierarchy.place(path).join(label);
+fn folder_below(place: &Path, label: &str) -> Option<PathBuf> {
+    let folder = place.join(label);
     if !folder.is_dir() {
         std::fs::create_dir(&folder).ok()?;
     }
@@ -135,19 +141,17 @@ fn works(folder: &Path, file: &str) -> bool {
 const WANTED: [&str; 2] = ["memory", "pids"];
 
 /// Gives the controllers of version 2 to the groups below `place`. A group with processes of its own may
-/// not, so the agent first moves itself into a leaf; where others stay behind, it goes without.
+/// not, so an agent that is alone in its group first moves itself into a leaf.
 fn give_controllers(place: &Path, label: &str) -> Vec<String> {
     let given = enable(place, &WANTED.map(str::to_owned));
-    if !given.is_empty() {
+    let own = std::process::id().to_string();
+    let inside = std::fs::read_to_string(place.join("cgroup.procs")).unwrap_or_default();
+    if !given.is_empty() || inside.trim() != own {
         return given;
-    }
-    let offered = std::fs::read_to_string(place.join("cgroup.controllers")).unwrap_or_default();
-    if !offered.split_ascii_whitespace().any(|one| WANTED.contains(&one)) {
-        return Vec::new();
     }
     let leaf = place.join(format!("{label}-agent"));
     std::fs::create_dir(&leaf).ok();
-    if std::fs::write(leaf.join("cgroup.procs"), std::process::id().to_string()).is_err() {
+    if std::fs::write(leaf.join("cgroup.procs"), own).is_err() {
         return Vec::new();
     }
     enable(place, &WANTED.map(str::to_owned))

@@ -6,7 +6,10 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::{
+        fs::{DirBuilderExt as _, OpenOptionsExt as _},
+        process::CommandExt as _,
+    },
     process::{Child, Command, Stdio},
     sync::Mutex,
     time::Duration,
@@ -24,7 +27,7 @@ use super::{Inner, Parts, grace, step};
 use crate::{
     Error,
     node::{Capacity, Observed, Order},
-    stage::{Folder, SUBCOMMAND, SUPERVISE, Spec},
+    stage::{Folder, NAME, SUBCOMMAND, SUPERVISE, Spec},
 };
 
 /// How long the control group of a lost job may take to be empty.
@@ -111,7 +114,10 @@ pub(super) fn start(inner: &Inner, order: &Order) -> Result<Option<Child>, Error
     }
     let plan = inner.confine.plan(&order.account).map_err(Error::Confine)?;
     let spec = spec(inner, order, plan);
-    folder.order(&spec).map_err(step("write the order"))?;
+    // An order that is there already stays as it is: its lock may be held.
+    if folder.ordered().map_err(step("read the order"))?.is_none() {
+        folder.order(&spec).map_err(step("write the order"))?;
+    }
     let stage = spawn(inner, &folder)?;
     inner.note(order.id, Observed::Starting);
     Ok(Some(stage))
@@ -162,6 +168,7 @@ pub(super) fn spawn(inner: &Inner, folder: &Folder) -> Result<Child, Error> {
         .open(folder.log_path())
         .map_err(step("open the stage's log"))?;
     Command::new(&inner.program)
+        .arg0(NAME)
         .args([SUBCOMMAND, SUPERVISE])
         .arg(folder.path())
         .env_clear()

@@ -7,7 +7,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::process::CommandExt as _},
     process::{ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -29,7 +29,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tasks::Clock;
 
 use super::{
-    Error, RUN, SUBCOMMAND,
+    Error, NAME, RUN, SUBCOMMAND,
     spec::{Cause, Exit, Spec},
     supervise::micros,
     words::{MEMORY, Word, read_order},
@@ -118,6 +118,7 @@ struct Keeper {
 impl Keeper {
     fn start(&mut self, order: &[u8]) -> Result<(), Error> {
         let mut job = Command::new("/proc/self/exe")
+            .arg0(NAME)
             .args([SUBCOMMAND, RUN])
             .env_clear()
             .stdin(Stdio::piped())

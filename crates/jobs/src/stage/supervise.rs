@@ -5,7 +5,7 @@
 use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::process::CommandExt as _},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -30,7 +30,7 @@ use rustix::{
 use tasks::Clock;
 
 use super::{
-    Error, KEEP, SUBCOMMAND, keep,
+    Error, KEEP, NAME, SUBCOMMAND, keep,
     spec::{Cause, Exit, Folder, Spec},
     words::{self, Word},
 };
@@ -166,6 +166,7 @@ impl Supervisor {
         let began = clock.now();
         namespaces::outer(spec.plan.separation)?;
         let mut keeper = Command::new("/proc/self/exe")
+            .arg0(NAME)
             .args([SUBCOMMAND, KEEP])
             .env_clear()
             .current_dir("/")

@@ -1,7 +1,6 @@
 //! A node for one test, and what its jobs did.
 
 use std::{
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -98,13 +97,6 @@ pub(crate) fn script(text: &str) -> Order {
 impl Machine {
     pub(crate) async fn new(mode: Mode) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        if mode == Mode::Reduced {
-            // Without mounts a home is reached only where every folder above it can be passed.
-            let open = std::fs::Permissions::from_mode(0o711);
-            std::fs::set_permissions(folder.path(), open.clone()).expect("it is ours");
-            std::fs::create_dir(folder.path().join("homes")).expect("homes");
-            std::fs::set_permissions(folder.path().join("homes"), open).expect("it is ours");
-        }
         Self::on(Arc::new(folder), mode, |_config| {}).await
     }
 
