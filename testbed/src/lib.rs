@@ -1,7 +1,7 @@
 //! What tests of every crate need and no program uses: waiting for a condition, and a PostgreSQL server.
 //!
 //! It leans on no crate of the house, so that every crate can have it as a dev-dependency. What it leaves to
-//! others: parts of one room's tests (that crate's `tests/it`) and whole zones (crate `tests`).
+//! others: parts of one room's tests (that crate's `tests/it`) and whole zones (`tests/zone`).
 
 mod postgres;
 

@@ -13,6 +13,7 @@ mod first_run;
 mod foreign_client;
 mod kapi;
 mod matrix;
+mod on_postgresql;
 mod secrets;
 mod stopping;
 mod walls;

@@ -4,6 +4,8 @@
 
 use std::io::Write as _;
 
+use model::ErrorKind;
+
 use crate::{config, lock, stop};
 
 /// The exit code for wrong arguments.
@@ -90,6 +92,9 @@ impl Failure {
                 Some("use that one, stop it with `soke stop`, or name another folder with --data".to_owned())
             }
             Failure::Client(fault) => fault.cure(),
+            Failure::Gateway(fault) if fault.kind() == ErrorKind::Precondition => {
+                Some("end the program that stands there, or name another address with --listen".to_owned())
+            }
             Failure::Config(_)
             | Failure::Place(_)
             | Failure::Lock(lock::Error::File { .. })
