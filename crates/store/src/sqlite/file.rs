@@ -13,7 +13,17 @@ use crate::Error;
 /// Keeps other processes out for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+/// A process that is being started by another thread holds every descriptor until it runs its own program, and the
+/// lock with it; so the lock is given up by word and not by closing.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the database file stays locked until the process ends");
+        }
+    }
 }
 
 /// Makes the folder (0700) and the file (0600) where they are missing, and locks the file.
@@ -69,7 +79,7 @@ fn lock(path: &Path) -> Result<Lock, Error> {
     let beside = PathBuf::from(name);
     let file = open_private(&beside)?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => Ok(Lock { file }),
         Err(TryLockError::WouldBlock) => Err(Error::InUse {
             path: path.to_owned(),
         }),

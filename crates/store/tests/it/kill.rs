@@ -44,7 +44,7 @@ async fn postgres_loses_nothing_when_a_process_or_the_server_is_killed() {
     let server = Postgres::start().unwrap();
     let bed = Bed::on_server(&server);
     let mut history = History::default();
-    for round in 0..rounds(4, 100) {
+    for round in 0..rounds(4, 50) {
         let worker = Worker::start(&bed, &[]);
         some_work(&worker, &mut history);
         if round % 2 == 1 {
