@@ -1,11 +1,16 @@
-//! What tests of every crate need and no program uses: waiting for a condition, and a PostgreSQL server.
+//! What tests of every crate need and no program uses: waiting for a condition, a copy of a program, and a
+//! PostgreSQL server.
 //!
 //! It leans on no crate of the house, so that every crate can have it as a dev-dependency. What it leaves to
 //! others: parts of one room's tests (that crate's `tests/it`) and whole zones (`tests/zone`).
 
 mod postgres;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
 
 pub use postgres::Postgres;
 
@@ -40,4 +45,23 @@ pub fn eventually_blocking(within: Duration, mut holds: impl FnMut() -> bool) ->
         std::thread::sleep(STEP);
     }
     true
+}
+
+/// Copies a program to where it can be run at once, also by another uid.
+///
+/// A process of its own does it: what this one has open for writing could be held open by a child that another
+/// test starts meanwhile, and the kernel runs no program that is open for writing (`ETXTBSY`).
+///
+/// # Panics
+/// The program cannot be copied.
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--").args([from, to]).status();
+    let copied = copied.is_ok_and(|status| status.success());
+    assert!(copied, "{} is not copied to {}", from.display(), to.display());
+}
+
+/// The program that runs this test, also when cargo has put another in its place since.
+#[must_use]
+pub fn this_program() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }

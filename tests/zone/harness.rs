@@ -101,7 +101,7 @@ impl Builder {
         fs::write(zone.data().join("soke.toml"), &zone.builder.config).expect("the file is written");
         if let Some(uid) = zone.builder.uid {
             // The binary of the build may lie where that uid cannot go.
-            fs::copy(SOKE, zone.binary()).expect("the binary is copied");
+            testbed::copy_program(Path::new(SOKE), &zone.binary());
             for path in [
                 zone.data(),
                 zone.data().join("soke.toml"),

@@ -74,7 +74,13 @@ mod tests {
         let root = tempfile::tempdir()?;
         std::fs::create_dir(root.path().join("target"))?;
         let program = root.path().join("target/stays");
-        std::fs::copy("/bin/sleep", &program)?;
+        // A process of its own copies: what this one has open for writing may not be run (ETXTBSY).
+        anyhow::ensure!(
+            Command::new("cp")
+                .args(["/bin/sleep".as_ref(), program.as_os_str()])
+                .status()?
+                .success()
+        );
         let running = Running::before_tests(root.path());
         assert_eq!(running.left(Duration::ZERO), [""; 0]);
         let mut child = Command::new(&program).arg("60").spawn()?;

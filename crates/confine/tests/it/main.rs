@@ -5,7 +5,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command},
 };
 
@@ -13,8 +13,15 @@ use confine::{Abilities, Account, Config, Confine, Kind, helper};
 
 const STAND_IN: &str = env!("CARGO_BIN_EXE_confine-stand-in");
 
+/// The program that stands in for the binary: beside this one where both were copied, else where cargo built it.
+fn stand_in() -> PathBuf {
+    let own = std::env::current_exe().expect("this program");
+    let beside = own.with_file_name("stand-in");
+    if beside.exists() { beside } else { STAND_IN.into() }
+}
+
 fn abilities() -> Abilities {
-    Abilities::probe(Path::new(STAND_IN), &["probe"]).expect("the machine can be probed")
+    Abilities::probe(&stand_in(), &["probe"]).expect("the machine can be probed")
 }
 
 fn is_root() -> bool {
@@ -42,7 +49,7 @@ impl Helper {
             first_uid: 200_000,
         };
         let plan = Confine::new(config, abilities()).plan(account).expect("a plan");
-        let (child, socket) = helper::spawn_as(&plan, Path::new(STAND_IN), &["helper"]).expect("a helper");
+        let (child, socket) = helper::spawn_as(&plan, &stand_in(), &["helper"]).expect("a helper");
         Self {
             child,
             socket: BufReader::new(socket),
@@ -189,14 +196,8 @@ fn everything_holds_for_an_agent_that_is_not_root() {
     let place = tempfile::tempdir().expect("a temporary folder");
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o777)).expect("it is ours");
     let copy = place.path().join("it");
-    std::fs::copy("/proc/self/exe", &copy).expect("a copy");
-    let stand_in = Path::new(STAND_IN);
-    let reachable = Command::new("setpriv")
-        .args(["--reuid=65533", "--regid=65533", "--clear-groups", "test", "-x"])
-        .arg(stand_in)
-        .status()
-        .expect("setpriv runs");
-    assert!(reachable.success(), "the build folder is open to other uids");
+    testbed::copy_program(&testbed::this_program(), &copy);
+    testbed::copy_program(&stand_in(), &place.path().join("stand-in"));
     let output = Command::new("setpriv")
         .args(["--reuid=65533", "--regid=65533", "--clear-groups"])
         .arg(&copy)

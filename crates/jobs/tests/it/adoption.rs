@@ -14,7 +14,7 @@ use jobs::{
 };
 use model::JobId;
 
-use crate::machine::{BOTH, Machine, Mode, STAND_IN, count, eventually, script};
+use crate::machine::{BOTH, Machine, Mode, count, eventually, script, stand_in};
 
 fn jobs_in(data: &Path) -> Vec<JobId> {
     let entries = std::fs::read_dir(data.join("jobs")).expect("jobs");
@@ -40,7 +40,7 @@ async fn q01_jobs_outlive_a_killed_agent_and_the_next_one_has_every_exit_code() 
     let many = count(20, 50);
     let machine = Machine::new(Mode::Whole).await;
     let script = "while [ ! -e go ]; do sleep 0.1; done; exit $((SOKE_JOB_NUMBER % 7))";
-    let mut agent = Command::new(STAND_IN)
+    let mut agent = Command::new(stand_in())
         .arg("agent")
         .arg(machine.folder.path())
         .args([many.to_string().as_str(), script])

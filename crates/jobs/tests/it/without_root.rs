@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt as _, process::Command};
 
-use crate::machine::abilities;
+use crate::machine::{abilities, stand_in};
 
 /// Runs the tests of one module under another uid.
 async fn hold_without_root(module: &str) {
@@ -11,9 +11,10 @@ async fn hold_without_root(module: &str) {
     }
     let place = tempfile::tempdir().expect("a temporary folder");
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o777)).expect("it is ours");
-    // The build folder may be closed to the other uid; the stand-in is found by its path.
+    // The build folder may be closed to the other uid, so the programs are copied.
     let copy = place.path().join("it");
-    std::fs::copy("/proc/self/exe", &copy).expect("a copy");
+    testbed::copy_program(&testbed::this_program(), &copy);
+    testbed::copy_program(&stand_in(), &place.path().join("stand-in"));
     let output = tokio::process::Command::from(Command::new("setpriv"))
         .args(["--reuid=65533", "--regid=65533", "--clear-groups"])
         .arg(&copy)
