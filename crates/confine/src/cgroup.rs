@@ -160,12 +160,14 @@ impl Group {
     /// What the group has used so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let mut usage = Usage::default();
+        let mut usage = Usage {
+            memory_kills: self.memory_kills(),
+            ..Usage::default()
+        };
         if let Some(unified) = self.inside(&self.base.unified) {
             usage.cpu_micros = keyed(&unified, "cpu.stat", "usage_usec");
             if self.base.gives("memory") {
                 usage.peak_memory_bytes = number(&unified, "memory.peak");
-                usage.memory_kills = keyed(&unified, "memory.events", "oom_kill").unwrap_or(0);
             }
         }
         if let Some(cpuacct) = self.inside(&self.base.cpuacct) {
@@ -174,9 +176,21 @@ impl Group {
         }
         if let Some(memory) = self.inside(&self.base.memory) {
             usage.peak_memory_bytes = number(&memory, "memory.max_usage_in_bytes");
-            usage.memory_kills = keyed(&memory, "memory.oom_control", "oom_kill").unwrap_or(0);
         }
         usage
+    }
+
+    /// Processes that the kernel ended for want of memory, so far; the part of [`Group::usage`] that is
+    /// asked for again and again.
+    #[must_use]
+    pub fn memory_kills(&self) -> u64 {
+        let own = |folder: &Option<PathBuf>, file| keyed(&self.inside(folder)?, file, "oom_kill");
+        let unified = self
+            .base
+            .gives("memory")
+            .then(|| own(&self.base.unified, "memory.events"));
+        let kills = own(&self.base.memory, "memory.oom_control").or(unified.flatten());
+        kills.unwrap_or(0)
     }
 
     /// Kills every process of the group; gives how many are left when `within` has passed (`now` reads a

@@ -11,8 +11,12 @@ use confine::Account;
 use futures::StreamExt as _;
 use model::ErrorKind;
 
-use crate::{Error, Handle, Inner, Output, Stream, Which, get::find, session::Sender, watch::present};
+use crate::{
+    Error, Handle, Inner, Output, Stream, Which, get::find, record::TOPIC, session::Sender, watch::present,
+};
 
+/// The shortest time between two looks, however much changes.
+const AT_LEAST: Duration = Duration::from_millis(10);
 /// How often a growing file is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -42,6 +46,7 @@ impl Handle {
         Ok(
             self.while_signed_in(session, "jobs.output", move |sender| async move {
                 let mut follower = follower;
+                let mut changes = follower.inner.store.watch(TOPIC);
                 loop {
                     // The state first: what was written before the end is then read after it.
                     let job = present(&follower.inner, id).await?;
@@ -49,7 +54,11 @@ impl Handle {
                     if job.started_at.is_some() && !follower.read_on(&sender, ended).await? || ended {
                         return Ok(());
                     }
-                    tokio::time::sleep(LOOK_AGAIN).await;
+                    tokio::time::sleep(AT_LEAST).await;
+                    tokio::select! {
+                        () = changes.changed() => {}
+                        () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    }
                 }
             }),
         )

@@ -139,7 +139,7 @@ impl Folder {
     }
 
     pub(crate) fn started(&self, at: Timestamp) -> io::Result<()> {
-        durable::write(&self.0, "started.json", &at)
+        durable::put(&self.0, "started.json", &at)
     }
 
     pub(crate) fn started_at(&self) -> io::Result<Option<Timestamp>> {

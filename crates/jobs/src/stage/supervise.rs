@@ -271,7 +271,7 @@ impl Supervisor {
     }
 
     fn look_at_memory(&mut self) {
-        let kills = self.group.as_ref().map_or(0, |group| group.usage().memory_kills);
+        let kills = self.group.as_ref().map_or(0, Group::memory_kills);
         if kills > 0 && !self.short_of_memory {
             self.short_of_memory = true;
             self.tell(words::MEMORY);

@@ -1,6 +1,6 @@
 //! The slice as a whole: a store, permits, the reconciler, and jobs on this machine.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use access::{Access, Action, Actor, Credential, NewUser, Peer, Permit, Proof, Secret, SignedIn};
 use futures::StreamExt as _;
@@ -37,16 +37,21 @@ async fn actor(access: &Access, code: Secret) -> Actor {
 
 /// The owner ada and the member bob, and a node with as many cores as asked for.
 async fn zone(cores: u32) -> Zone {
+    zone_on(cores, |folder| Engine::Sqlite {
+        path: folder.join("zone.db"),
+    })
+    .await
+}
+
+async fn zone_on(cores: u32, engine: impl FnOnce(&Path) -> Engine) -> Zone {
     let machine = Machine::with(Mode::Whole, |config| {
         config.cores = Some(cores);
         config.memory_bytes = Some(4 << 30);
     })
     .await;
     let tasks = Tasks::new();
-    let path = machine.folder.path().join("zone.db");
-    let config = store::Config {
-        engine: Engine::Sqlite { path },
-    };
+    let engine = engine(machine.folder.path());
+    let config = store::Config { engine };
     let migrations = [access::MIGRATIONS, jobs::MIGRATIONS].concat();
     let store = Store::open(&config, &migrations, &tasks).await.expect("a store");
     let access = Access::start(access::Parts {
@@ -516,4 +521,44 @@ async fn an_open_watch_ends_with_its_session() {
     );
     zone.cancel(&zone.ada, 1).await.expect("it ends");
     zone.ended(1).await;
+}
+
+/// What touches rows, once on the other engine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_story_is_told_on_postgresql() {
+    let address = tokio::task::block_in_place(|| testbed::Postgres::shared().database());
+    let zone = zone_on(1, |_folder| Engine::Postgres {
+        url: address.expect("a database"),
+        connections: 2,
+    })
+    .await;
+    let mut draft = script("exit 3");
+    draft.request_id = "once".to_owned();
+    let tries = (0..5).map(|_| zone.submit(&zone.ada, draft.clone()));
+    for job in futures::future::join_all(tries).await {
+        assert_eq!(job.expect("submitted").number, 1);
+    }
+    assert_eq!(zone.ended(1).await.exit_code, Some(3));
+    zone.submit(&zone.bob, script("sleep 600"))
+        .await
+        .expect("submitted");
+    zone.until(2, |job| job.state == State::Running).await;
+    zone.submit(&zone.ada, script("true")).await.expect("submitted");
+    zone.until(3, |job| job.reason.contains("free")).await;
+    let filter = Filter {
+        page_size: 2,
+        before: Some(4),
+        unfinished_only: true,
+        submitted_from: Some(Timestamp::from_secs(1)),
+        submitted_to: Some(Timestamp::from_secs(32_503_680_000)),
+        ..Filter::default()
+    };
+    let permit = zone.permit::<List>(&zone.ada).await;
+    let page = zone.jobs.list(&permit, filter).await.expect("listed");
+    assert_eq!(page.jobs.iter().map(|job| job.number).collect::<Vec<_>>(), [3, 2]);
+    zone.cancel(&zone.ada, 3).await.expect("cancelled");
+    zone.cancel(&zone.bob, 2).await.expect("wanted");
+    assert_eq!(zone.ended(2).await.state, State::Cancelled);
+    let counts = zone.jobs.counts().await.expect("counted");
+    assert_eq!((counts.pending, counts.running, counts.ended), (0, 0, 3));
 }
