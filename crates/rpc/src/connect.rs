@@ -3,6 +3,7 @@
 //! What it leaves to others: what is called over the channel.
 
 use std::{
+    error::Error as _,
     fmt, io,
     pin::Pin,
     str::FromStr,
@@ -13,6 +14,7 @@ use std::{
 
 use http::{Request, Response, Uri, uri::Authority};
 use hyper_util::rt::TokioIo;
+use model::ErrorKind;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tasks::Clock;
@@ -54,7 +56,12 @@ impl Target {
         Ok(Self { name, ..self })
     }
 
-    fn server_name(&self) -> Result<ServerName<'static>, Error> {
+    /// Where the connection goes, as host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.address.as_str()
+    }
+
+    pub(crate) fn server_name(&self) -> Result<ServerName<'static>, Error> {
         let host = self.name.host().trim_matches(['[', ']']);
         ServerName::try_from(host.to_owned()).map_err(|_not_a_name| Error::Target {
             text: shortened(host),
@@ -121,7 +128,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    fn new(transport: tonic::transport::Channel) -> Self {
+    pub(crate) fn over(transport: tonic::transport::Channel) -> Self {
         Self {
             transport,
             clock: Clock::system(),
@@ -169,12 +176,34 @@ impl Future for Answer {
         {
             return Poll::Ready(Ok(expired().into_http()));
         }
-        let response = ready!(Pin::new(&mut answer.transport).poll(cx))?;
+        let response = match ready!(Pin::new(&mut answer.transport).poll(cx)) {
+            Ok(response) => response,
+            Err(error) if broke_off(&error) => {
+                tracing::debug!(%error, "a call's connection broke off");
+                let status = wire::status(ErrorKind::Unavailable, "the connection broke off");
+                return Poll::Ready(Ok(status.into_http()));
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        };
         Poll::Ready(Ok(match &answer.until {
             Some((_, deadline)) => response.map(|body| Body::new(Outgoing::new(body, deadline))),
             None => response,
         }))
     }
+}
+
+/// Tells whether a connection that stood was lost: the library underneath says UNKNOWN for that.
+fn broke_off(error: &tonic::transport::Error) -> bool {
+    let mut http = false;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        http |= error.is::<hyper::Error>();
+        if http && error.is::<io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Connects, and returns when the connection stands.
@@ -185,7 +214,7 @@ impl Future for Answer {
 pub async fn connect(target: &Target, trust: &Trust) -> Result<Channel, Error> {
     let (endpoint, dialer) = prepare(target, trust)?;
     let connected = endpoint.connect_with_connector(dialer).await;
-    connected.map(Channel::new).map_err(|source| Error::Connect {
+    connected.map(Channel::over).map_err(|source| Error::Connect {
         target: target.to_string(),
         source: source.into(),
     })
@@ -197,12 +226,33 @@ pub async fn connect(target: &Target, trust: &Trust) -> Result<Channel, Error> {
 /// Invalid when the trust or the server name cannot be used.
 pub fn connect_lazy(target: &Target, trust: &Trust) -> Result<Channel, Error> {
     let (endpoint, dialer) = prepare(target, trust)?;
-    Ok(Channel::new(endpoint.connect_with_connector_lazy(dialer)))
+    Ok(Channel::over(endpoint.connect_with_connector_lazy(dialer)))
 }
 
 fn prepare(target: &Target, trust: &Trust) -> Result<(Endpoint, Dialer), Error> {
     let config = trust.client_config()?;
     let scheme = if config.is_some() { "https" } else { "http" };
+    let endpoint = endpoint(target, scheme)?
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_WAIT);
+    let tls = match config {
+        Some(config) => Some((config, target.server_name()?)),
+        None => None,
+    };
+    let address = target.address.clone();
+    let protocol = b"h2";
+    Ok((
+        endpoint,
+        Dialer {
+            address,
+            tls,
+            protocol,
+        },
+    ))
+}
+
+/// An endpoint whose requests name the target.
+pub(crate) fn endpoint(target: &Target, scheme: &str) -> Result<Endpoint, Error> {
     let origin = Uri::builder()
         .scheme(scheme)
         .authority(target.name.clone())
@@ -212,30 +262,36 @@ fn prepare(target: &Target, trust: &Trust) -> Result<(Endpoint, Dialer), Error> 
             target: target.to_string(),
             source: source.into(),
         })?;
-    let tls = match config {
-        Some(config) => Some((config, target.server_name()?)),
-        None => None,
-    };
-    let endpoint = Endpoint::from(origin)
-        .http2_keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_WAIT)
-        .http2_max_header_list_size(64 * 1024);
-    let address = target.address.clone();
-    Ok((endpoint, Dialer { address, tls }))
+    Ok(Endpoint::from(origin).http2_max_header_list_size(64 * 1024))
 }
 
 /// Opens the transport of a channel, again at each reconnect.
 #[derive(Clone)]
-struct Dialer {
+pub(crate) struct Dialer {
     address: Authority,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    protocol: &'static [u8],
 }
 
 /// A transport of either kind.
-trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 impl Dialer {
+    /// Dials with TLS and speaks this protocol.
+    pub(crate) fn new(
+        target: &Target,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        protocol: &'static [u8],
+    ) -> Self {
+        Self {
+            address: target.address.clone(),
+            tls: Some((config, name)),
+            protocol,
+        }
+    }
+
     async fn dial(self) -> io::Result<TokioIo<Box<dyn Transport>>> {
         let tcp = TcpStream::connect(self.address.as_str()).await?;
         tcp.set_nodelay(true)?;
@@ -243,7 +299,7 @@ impl Dialer {
             return Ok(TokioIo::new(Box::new(tcp)));
         };
         let tls = TlsConnector::from(config).connect(name, tcp).await?;
-        if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
+        if tls.get_ref().1.alpn_protocol() != Some(self.protocol) {
             return Err(io::Error::other("the server does not speak HTTP/2"));
         }
         Ok(TokioIo::new(Box::new(tls)))

@@ -2,23 +2,26 @@
 //!
 //! What it leaves to others: accepting (`serve`), and every rule about requests (the service).
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::pin, sync::Arc};
 
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use rustls::server::Acceptor;
 use tasks::{Policy, Tasks};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
 
 use crate::{
-    Limits, PeerInfo, Security,
+    Limits, PeerInfo, Security, TlsSource,
+    link::{self, Admission, Door, Entrance, Links, Way},
     seats::Seat,
     stream::{Io, Stream, Version},
 };
@@ -34,6 +37,7 @@ const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain;
 pub(crate) struct Shared<S> {
     pub(crate) service: S,
     pub(crate) security: Security,
+    pub(crate) links: Option<Door>,
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
     pub(crate) cut: CancellationToken,
@@ -89,23 +93,43 @@ where
         biased;
         () = stopping.cancelled() => return,
         () = seat.yielded() => return,
-        opened = open(tcp, address, &shared.security, &shared.limits) => opened,
+        opened = open(tcp, address, &shared) => opened,
     };
     match opened {
-        Ok(Some((stream, version, peer))) => talk(stream, version, peer, seat, &shared).await,
-        Ok(None) => {}
+        Ok(Opened::Http(stream, version, peer)) => {
+            talk(*stream, version, peer, seat, &shared, Box::pin(pending())).await;
+        }
+        Ok(Opened::Forward(stream, peer, admission)) => {
+            seat.keep();
+            talk(*stream, Version::Two, peer, seat, &shared, admission.until).await;
+        }
+        Ok(Opened::Reversed(tls, admission, links)) => {
+            seat.keep();
+            let (tasks, cut, limits) = (&shared.tasks, &shared.cut, &shared.limits);
+            let ends = link::Ends { tasks, cut, limits };
+            log_end(address, link::hold(*tls, admission, &links, ends).await);
+        }
+        Ok(Opened::Nobody) => {}
         Err(error) => tracing::debug!(peer = %address, %error, "connection ended before its first request"),
     }
 }
 
-/// Brings a connection to where HTTP begins. `None` when there is nobody to serve.
-async fn open(
-    tcp: TcpStream,
-    address: SocketAddr,
-    security: &Security,
-    limits: &Limits,
-) -> io::Result<Option<(Stream, Version, PeerInfo)>> {
+/// A connection that is ready for what comes next.
+enum Opened {
+    /// The peer's requests, of this version.
+    Http(Box<Stream>, Version, PeerInfo),
+    /// The peer's requests over a link.
+    Forward(Box<Stream>, PeerInfo, Admission),
+    /// Our requests over a link.
+    Reversed(Box<TlsStream<TcpStream>>, Admission, Links),
+    /// There is nobody to serve.
+    Nobody,
+}
+
+/// Brings a connection to where HTTP begins.
+async fn open<S>(tcp: TcpStream, address: SocketAddr, shared: &Shared<S>) -> io::Result<Opened> {
     tcp.set_nodelay(true)?;
+    let limits = &shared.limits;
     let mut peer = PeerInfo {
         address,
         local: tcp.local_addr()?,
@@ -113,47 +137,84 @@ async fn open(
         server_name: None,
         certificates: Arc::default(),
     };
-    let secured = timeout(limits.handshake, secure(tcp, &mut peer, security)).await??;
-    let Some(io) = secured else {
-        return Ok(None);
+    let securing = secure(tcp, &mut peer, &shared.security, shared.links.as_ref());
+    let Some((io, entrance)) = timeout(limits.handshake, securing).await?? else {
+        return Ok(Opened::Nobody);
+    };
+    let (io, admission) = match (io, entrance) {
+        (Io::Tls(tls), Some(entrance)) if entrance.way == Way::Reversed => {
+            return Ok(Opened::Reversed(tls, entrance.admission, entrance.links));
+        }
+        (io, entrance) => (io, entrance.map(|entrance| entrance.admission)),
     };
     let wanted = wanted_version(&io);
     let Some((stream, version)) = timeout(limits.head, Stream::begin(io)).await?? else {
-        return Ok(None);
+        return Ok(Opened::Nobody);
     };
     if wanted.is_some_and(|wanted| wanted != version) {
         return Err(io::Error::other(
             "another HTTP version than was agreed on in the TLS hello",
         ));
     }
-    Ok(Some((stream, version, peer)))
+    let stream = Box::new(stream);
+    Ok(match admission {
+        Some(admission) => Opened::Forward(stream, peer, admission),
+        None => Opened::Http(stream, version, peer),
+    })
 }
 
-async fn secure(tcp: TcpStream, peer: &mut PeerInfo, security: &Security) -> io::Result<Option<Io>> {
+/// A connection that is as secure as its listener wants, and what it was let in for where it is a link.
+type Secured = Option<(Io, Option<Entrance>)>;
+
+async fn secure(
+    tcp: TcpStream,
+    peer: &mut PeerInfo,
+    security: &Security,
+    links: Option<&Door>,
+) -> io::Result<Secured> {
     let source = match security {
-        Security::Plain => return Ok(Some(Io::Plain(tcp))),
+        Security::Plain => return Ok(Some((Io::Plain(tcp), None))),
         Security::Tls(source) => source,
         Security::TlsOrLocalPlain(source) => {
             let mut first = [0; 1];
             match tcp.peek(&mut first).await? {
                 0 => return Ok(None),
                 _ if first[0] == TLS_HANDSHAKE => source,
-                _ if peer.is_loopback() => return Ok(Some(Io::Plain(tcp))),
+                _ if peer.is_loopback() => return Ok(Some((Io::Plain(tcp), None))),
                 _ => return refuse_plain(tcp).await,
             }
         }
     };
-    let tls = TlsAcceptor::from(source.current()).accept(tcp).await?;
+    let tls = shake_hands(tcp, source, links).await?;
     let (_, session) = tls.get_ref();
     peer.tls = true;
     peer.server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
     if let Some(chain) = session.peer_certificates() {
         peer.certificates = chain.iter().map(|one| one.clone().into_owned()).collect();
     }
-    Ok(Some(Io::Tls(Box::new(tls))))
+    let entrance = match links {
+        Some(door) => door.enter(&tls, peer).await?,
+        None => None,
+    };
+    Ok(Some((Io::Tls(Box::new(tls)), entrance)))
 }
 
-async fn refuse_plain(mut tcp: TcpStream) -> io::Result<Option<Io>> {
+/// Chooses the settings by the peer's hello: only who asks for a link is asked for a certificate.
+async fn shake_hands(
+    tcp: TcpStream,
+    source: &TlsSource,
+    links: Option<&Door>,
+) -> io::Result<TlsStream<TcpStream>> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+    let current = source.current();
+    let for_a_link = match links {
+        Some(door) => door.settings(&start.client_hello(), &current)?,
+        None => None,
+    };
+    start.into_stream(for_a_link.unwrap_or(current)).await
+}
+
+async fn refuse_plain(mut tcp: TcpStream) -> io::Result<Secured> {
     tcp.write_all(SPEAK_TLS).await?;
     tcp.shutdown().await?;
     Ok(None)
@@ -164,13 +225,19 @@ fn wanted_version(io: &Io) -> Option<Version> {
     let Io::Tls(tls) = io else { return None };
     let agreed = |tls: &TlsStream<TcpStream>| tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     match agreed(tls)?.as_slice() {
-        b"h2" => Some(Version::Two),
+        b"h2" | link::FORWARD => Some(Version::Two),
         _ => Some(Version::One),
     }
 }
 
-async fn talk<S>(stream: Stream, version: Version, peer: PeerInfo, seat: Seat, shared: &Shared<S>)
-where
+async fn talk<S>(
+    stream: Stream,
+    version: Version,
+    peer: PeerInfo,
+    seat: Seat,
+    shared: &Shared<S>,
+    until: BoxFuture<'static, ()>,
+) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
@@ -196,6 +263,7 @@ where
         biased;
         ended = connection.as_mut() => return log_end(address, ended),
         () = seat.yielded() => return,
+        () = until => return,
         () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
@@ -206,7 +274,7 @@ where
     }
 }
 
-fn log_end(peer: SocketAddr, ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+fn log_end<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
     }

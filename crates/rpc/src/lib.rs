@@ -27,6 +27,7 @@ mod deadline;
 mod error;
 mod held;
 mod limits;
+pub mod link;
 mod listen;
 mod path;
 mod peer;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::{Error, ListenAddress, TlsSource};
+use crate::{Error, ListenAddress, TlsSource, link::Door};
 
 /// Says what is spoken on a listener.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ pub struct Listener {
     pub(crate) tcp: TcpListener,
     pub(crate) address: SocketAddr,
     pub(crate) security: Security,
+    pub(crate) links: Option<Door>,
 }
 
 impl Listener {
@@ -44,7 +45,15 @@ impl Listener {
             tcp,
             address,
             security,
+            links: None,
         })
+    }
+
+    /// Takes links too, through this door. They come over TLS only.
+    #[must_use]
+    pub fn with_links(mut self, door: Door) -> Self {
+        self.links = Some(door);
+        self
     }
 
     /// The address that was taken, with the real port where port 0 was asked for.

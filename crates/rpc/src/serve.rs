@@ -62,6 +62,7 @@ where
         tcp,
         address,
         security,
+        links,
     } = listener;
     let group = tasks.child();
     let cut = CancellationToken::new();
@@ -70,6 +71,7 @@ where
     let shared = Arc::new(Shared {
         service,
         security,
+        links,
         limits,
         tasks: group.clone(),
         cut: cut.clone(),

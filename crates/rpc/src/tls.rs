@@ -48,6 +48,10 @@ impl Identity {
         })?;
         Ok(Self::new(certificates(chain, "certificate chain")?, key))
     }
+
+    pub(crate) fn into_parts(self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (self.chain, self.key)
+    }
 }
 
 impl fmt::Debug for Identity {

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
-        WebPkiServerVerifier,
+        ResolvesClientCert, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
@@ -34,24 +34,48 @@ pub enum Trust {
 impl Trust {
     /// The TLS configuration, or nothing for plaintext.
     pub(crate) fn client_config(&self) -> Result<Option<Arc<ClientConfig>>, Error> {
+        match self {
+            Trust::Plaintext => Ok(None),
+            Trust::Authority { .. } | Trust::Fingerprint(_) => {
+                self.config_with(b"h2", None).map(|config| Some(Arc::new(config)))
+            }
+        }
+    }
+
+    /// The TLS configuration for one protocol, with a certificate to show where there is one.
+    ///
+    /// Invalid for [`Trust::Plaintext`].
+    pub(crate) fn config_with(
+        &self,
+        protocol: &[u8],
+        shown: Option<Arc<dyn ResolvesClientCert>>,
+    ) -> Result<ClientConfig, Error> {
         let builder = ClientConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .map_err(|source| Error::Tls { source })?;
-        let mut config = match self {
-            Trust::Plaintext => return Ok(None),
-            Trust::Authority { pem } => builder
-                .with_root_certificates(tls::roots(pem)?)
-                .with_no_client_auth(),
-            Trust::Fingerprint(pin) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Pinned {
-                    pin: *pin,
-                    provider: tls::provider(),
-                }))
-                .with_no_client_auth(),
+        let builder = match self {
+            Trust::Plaintext => {
+                return Err(Error::Material {
+                    what: "trust",
+                    fault: "is plaintext, and here is TLS only".to_owned(),
+                });
+            }
+            Trust::Authority { pem } => builder.with_root_certificates(tls::roots(pem)?),
+            Trust::Fingerprint(pin) => {
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(Pinned {
+                        pin: *pin,
+                        provider: tls::provider(),
+                    }))
+            }
         };
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Some(Arc::new(config)))
+        let mut config = match shown {
+            Some(shown) => builder.with_client_cert_resolver(shown),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Ok(config)
     }
 }
 

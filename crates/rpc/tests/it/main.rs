@@ -1,9 +1,13 @@
 //! Listeners, channels and calls over real sockets, in one process.
 
+#![expect(clippy::disallowed_methods, reason = "a test owns its tasks by their handles")]
+
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod flood;
+#[cfg(test)]
+mod link;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]

@@ -47,6 +47,10 @@ impl Authority {
         self.0.pem()
     }
 
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.0.der())
     }
@@ -114,7 +118,7 @@ impl Drop for Running {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Service(Arc<Seen>);
+pub(crate) struct Service(pub(crate) Arc<Seen>);
 
 fn message(size: i32) -> Option<Payload> {
     let body = vec![b'x'; usize::try_from(size).unwrap()].into();
