@@ -15,7 +15,7 @@ use cargo_metadata::{
     diagnostic::{Diagnostic, DiagnosticLevel},
 };
 
-use super::{Breach, tree::plain};
+use super::{Breach, exempt, tree::plain};
 use crate::console::{StopWatch, complain};
 
 /// Runs rustfmt, clippy and rustdoc, one after the other: cargo lets only one of them build at a time.
@@ -125,6 +125,11 @@ fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Op
     if command == "doc" && !code.is_empty() && !code.starts_with("rustdoc::") {
         return None;
     }
+    let path = plain(Path::new(&span.file_name));
+    let file = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
+    if code == "clippy::too_many_lines" && exempt::is_test_file(&file) {
+        return None;
+    }
     let code = match code {
         "" => String::new(),
         code => format!(" [{code}]"),
@@ -138,8 +143,6 @@ fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Op
         .lines()
         .next()
         .unwrap_or(cure);
-    let path = plain(Path::new(&span.file_name));
-    let file = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
     let what = diagnostic
         .message
         .split_whitespace()

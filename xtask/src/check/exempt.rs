@@ -2,7 +2,7 @@
 //!
 //! | rule | does not hold for |
 //! | --- | --- |
-//! | file length, function length | test code; benches; data tables |
+//! | file length, function length (clippy's too) | test code; benches; data tables |
 //! | `anyhow` | the crates beside the product: [`TOOLS`] |
 //! | `store.write` | `crates/store`, `crates/access`, `bench` |
 //! | `tonic::transport` | `crates/rpc` (generated code lies outside the tree) |
