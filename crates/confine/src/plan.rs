@@ -199,3 +199,6 @@ impl Plan {
         Uid::current().as_raw() != self.worker.uid
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,29 +81,58 @@ fn version_2_bounds_are_written_under_their_own_names() {
     );
 }
 
+/// The same hierarchies in part: as on machines that have only one version, or only some controllers.
+fn parts_of(base: &Base) -> Vec<Base> {
+    let version_1 = Base {
+        unified: None,
+        ..base.clone()
+    };
+    let version_2 = Base {
+        unified: base.unified.clone(),
+        controllers: base.controllers.clone(),
+        ..Base::default()
+    };
+    let without_freezer = Base {
+        freezer: None,
+        ..version_1.clone()
+    };
+    let all = [base.clone(), version_1, version_2, without_freezer];
+    all.into_iter()
+        .filter(|part| part.folders().next().is_some())
+        .collect()
+}
+
 #[test]
-fn a_real_group_counts_and_ends_its_processes() {
+fn a_real_group_of_either_version_counts_and_ends_its_processes() {
     let data = tempfile::tempdir().expect("a folder");
     let label = label_of(data.path()).expect("a label");
     let Some(base) = Base::prepare(&label) else {
         return;
     };
-    let group = base.group("job");
-    group.make(BOUNDS).expect("a group");
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", "read go; for i in 1 2 3; do sleep 60 & done; wait"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    group.add(child.id()).expect("it can be moved");
-    drop(child.stdin.take());
-    #[expect(clippy::disallowed_methods, reason = "a test waits by the machine's clock")]
-    let left = group.kill(Duration::from_secs(5), std::time::Instant::now);
-    assert_eq!(left, 0);
-    assert!(!child.wait().expect("it ended").success());
-    if base.cpuacct.is_some() || base.unified.is_some() {
-        assert!(group.usage().cpu_micros.expect("CPU time is counted") > 0);
+    for part in parts_of(&base) {
+        let group = part.group("job");
+        group.make(BOUNDS).expect("a group");
+        let mut child = Command::new("/bin/sh")
+            .args([
+                "-c",
+                "read go; for i in 1 2 3; do (trap '' TERM; sleep 60) & done; wait",
+            ])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        group.add(child.id()).expect("it can be moved");
+        drop(child.stdin.take());
+        #[expect(clippy::disallowed_methods, reason = "a test waits by the machine's clock")]
+        let left = group.kill(Duration::from_secs(5), std::time::Instant::now);
+        assert_eq!(left, 0, "{part:?}");
+        assert!(!child.wait().expect("it ended").success());
+        if part.cpuacct.is_some() || part.unified.is_some() {
+            assert!(
+                group.usage().cpu_micros.expect("CPU time is counted") > 0,
+                "{part:?}"
+            );
+        }
+        assert!(group.remove(), "{part:?}");
     }
-    assert!(group.remove());
     assert!(base.remove());
 }
