@@ -75,6 +75,11 @@ impl Abilities {
         } else if !self.root && self.landlock < walls::Walls::SCOPES_SINCE && !self.processes {
             say("Landlock without scopes: a job could signal other work of this uid");
         }
+        if !self.root && !self.mounts && (1..walls::Walls::SOCKETS_SINCE).contains(&self.landlock) {
+            say(
+                "Landlock before ABI 9 and no mounts: a job could connect to a socket of this uid by its path",
+            );
+        }
         if !self.mounts {
             say("no namespaces: jobs see names of other processes and have no private /tmp");
             if self.root {

@@ -26,6 +26,8 @@ pub(crate) enum Walls {
 impl Walls {
     /// The first ABI with scopes.
     pub(crate) const SCOPES_SINCE: i32 = 6;
+    /// The first ABI that knows sockets with a path.
+    pub(crate) const SOCKETS_SINCE: i32 = 9;
 }
 
 /// Folders that everybody may read and run programs from.

@@ -152,3 +152,34 @@ async fn q12_a_folder_swapped_for_a_link_leads_nowhere_that_the_user_may_not_go(
         assert_eq!(std::fs::read_dir(data.join("keys")).expect("keys").count(), 0);
     }
 }
+
+#[tokio::test]
+async fn q08_a_job_reaches_no_socket_of_the_agent() {
+    use std::os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener},
+    };
+    for mode in BOTH {
+        let machine = Machine::new(mode).await;
+        let folder = machine.folder.path().join("run");
+        std::fs::create_dir(&folder).expect("a folder");
+        let path = folder.join("agent.sock");
+        let named = UnixListener::bind(&path).expect("a socket");
+        let name = format!("soke-test-{}", machine.folder.path().display());
+        let address = SocketAddr::from_abstract_name(&name).expect("an address");
+        let nameless = UnixListener::bind_addr(&address).expect("a socket");
+        let connect = "perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_STREAM, 0); $_ = shift; s/^@/\\0/; \
+            connect($s, sockaddr_un($_)) or exit 1'";
+        let text = format!(
+            "if {connect} {}; then echo path; fi; if {connect} @{name}; then echo abstract; fi; echo end",
+            path.display()
+        );
+        machine.run(script(&text)).await;
+        let out = machine.read("out");
+        // Before ABI 9 Landlock does not know paths of sockets: there only a mount hides them from the same uid.
+        let hidden = mode == Mode::Whole || abilities().root || abilities().landlock >= 9;
+        let wanted = if hidden { "end\n" } else { "path\nend\n" };
+        assert_eq!(out, wanted, "{mode:?} {}", machine.read("err"));
+        drop((named, nameless));
+    }
+}
