@@ -4,7 +4,7 @@
 
 use model::ErrorKind;
 
-use crate::{BadKey, Key};
+use crate::{BadKey, BadPath, Key};
 
 /// Says why a call on the tree failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,36 @@ pub enum Error {
     NotFound {
         /// The key.
         key: Key,
+    },
+    /// The value is no JSON, so it has no parts.
+    #[error("write a part of `{key}`: its value is no JSON")]
+    NotJson {
+        /// The key.
+        key: Key,
+    },
+    /// A path into a value leads nowhere.
+    #[error("write a part of `{key}`: the path is not good: {fault}")]
+    Path {
+        /// The key.
+        key: Key,
+        /// What is wrong with the path.
+        fault: BadPath,
+    },
+    /// A transaction has more keys than are taken at once.
+    #[error("write several keys: there are more than {most}")]
+    TooManySteps {
+        /// The limit.
+        most: usize,
+    },
+    /// The key that guards a transaction has another revision.
+    #[error("write several keys: `{key}` has revision {actual}, not {expected}")]
+    Revision {
+        /// The key.
+        key: Key,
+        /// The revision that was asked for.
+        expected: u64,
+        /// The revision that it has.
+        actual: u64,
     },
     /// The caller may not read here.
     #[error("read `{place}`: this user has no right to it")]
@@ -75,7 +105,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Key(_) | Error::Value { .. } => ErrorKind::Invalid,
+            Error::Key(_) | Error::Value { .. } | Error::Path { .. } | Error::TooManySteps { .. } => {
+                ErrorKind::Invalid
+            }
+            Error::NotJson { .. } => ErrorKind::Precondition,
+            Error::Revision { .. } => ErrorKind::Conflict,
             Error::Exists { .. } => ErrorKind::Exists,
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::NoRead { .. } | Error::NoWrite { .. } => ErrorKind::Denied,

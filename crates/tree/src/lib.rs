@@ -13,20 +13,24 @@ mod action;
 mod append;
 mod error;
 mod get;
+mod json_path;
 mod key;
 mod list;
 mod mount;
 mod record;
 pub mod rule;
+mod transact;
 mod write;
 
 use store::{Migration, Store};
 
 pub use action::{ACTIONS, Create, Delete, Get, List, Set};
 pub use error::Error;
+pub use json_path::BadPath;
 pub use key::{BadKey, Key, MOST_KEY, MOST_SEGMENTS, Prefix};
 pub use mount::{Mount, Mounts};
 pub use record::Entry;
+pub use transact::{Guard, MOST_STEPS, Step};
 pub use write::{MOST_OWN_BYTES, MOST_OWN_KEYS, MOST_VALUE};
 
 /// The topic under which every write is announced; its keys are the keys of the tree.

@@ -93,7 +93,7 @@ pub(crate) fn check_value(key: &Key, value: &str) -> Result<(), Error> {
 }
 
 /// Passes where the caller's own part of the tree is not over its limits, as it would be after this write.
-fn check_room(write: &mut Write<'_, '_>, key: &Key) -> Result<(), Error> {
+pub(crate) fn check_room(write: &mut Write<'_, '_>, key: &Key) -> Result<(), Error> {
     let own = format!("users/{}", write.actor().user().name);
     let (keys, bytes) = record::usage(write, &own)?;
     let (most, what) = if keys > MOST_OWN_KEYS {

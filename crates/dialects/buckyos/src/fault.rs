@@ -66,6 +66,21 @@ pub(crate) fn of_tree(error: tree::Error) -> Failure {
         tree::Error::Value { what, .. } => Failure::new(Class::ParseRequest, format!("`value` {what}")),
         tree::Error::Exists { key } => Failure::reason(format!("key exist : {key}")),
         tree::Error::NotFound { key } => Failure::reason(format!("key not found : {key}")),
+        tree::Error::NotJson { key } => {
+            Failure::reason(format!("internal error : the value of {key} is no JSON"))
+        }
+        tree::Error::Path { fault, .. } => Failure::new(Class::ParseRequest, format!("`json_path`: {fault}")),
+        tree::Error::Revision {
+            key,
+            expected,
+            actual,
+        } => Failure::reason(format!(
+            "revision mismatch for key {key}: expected {expected}, actual {actual}"
+        )),
+        tree::Error::TooManySteps { most } => Failure::new(
+            Class::ParseRequest,
+            format!("`actions` has more than {most} keys"),
+        ),
         tree::Error::NoRead { .. } => Failure::new(Class::NoPermission, "No read permission"),
         tree::Error::NoWrite { key } => no_write(&key),
         full @ (tree::Error::Full { .. } | tree::Error::TooMany { .. }) => Failure::reason(full.to_string()),

@@ -18,6 +18,7 @@ mod fault;
 mod hosts;
 mod params;
 mod system_config;
+mod transaction;
 mod verify_hub;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

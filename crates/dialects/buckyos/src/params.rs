@@ -39,6 +39,11 @@ impl<'a> Params<'a> {
         text.ok_or_else(|| Failure::new(Class::ParseRequest, format!("Missing {name}")))
     }
 
+    /// Any value; none where it is missing or null.
+    pub(crate) fn any(&self, name: &'static str) -> Option<&'a Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
     /// A whole number from 0; none where it is missing or null.
     pub(crate) fn number(&self, name: &'static str) -> Result<Option<u64>, Failure> {
         match self.0.get(name) {
@@ -51,7 +56,7 @@ impl<'a> Params<'a> {
     }
 }
 
-fn wrong(name: &str, wanted: &str, found: &Value) -> Failure {
+pub(crate) fn wrong(name: &str, wanted: &str, found: &Value) -> Failure {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

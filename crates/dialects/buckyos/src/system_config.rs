@@ -9,7 +9,7 @@ use model::ErrorKind;
 use serde_json::{Value, json};
 use tree::{Key, Prefix};
 
-use crate::{answer, door::Shared, fault, params::Params};
+use crate::{answer, door::Shared, fault, params::Params, transaction};
 
 /// Who calls, and from where.
 struct Caller<'a> {
@@ -41,6 +41,8 @@ pub(crate) async fn call(shared: &Shared, mut request: Request, peer: &Peer) -> 
         "sys_config_create" => caller.create(&request).await,
         "sys_config_delete" => caller.delete(&request).await,
         "sys_config_append" => caller.append(&request).await,
+        "sys_config_set_by_json_path" => caller.set_part(&request).await,
+        "sys_config_exec_tx" => caller.transact(&request).await,
         "sys_config_list" => caller.list(&request).await,
         // Nothing to read again: keys of signers are looked up with each call.
         "sys_refresh_trust_keys" => Ok(Reply::of(Value::Null)),
@@ -119,6 +121,33 @@ impl Caller<'_> {
             } else {
                 fault::of_tree(error)
             }
+        })
+    }
+
+    async fn set_part(&self, request: &Request) -> Result<Reply, Failure> {
+        let params = params(request)?;
+        let (key, path) = (key(&params)?, params.needed("json_path")?);
+        let value = params.needed("value")?;
+        let value: Value = serde_json::from_str(value).map_err(|fault| Failure::reason(fault.to_string()))?;
+        let permit = self.permit(|| fault::no_write(&key)).await?;
+        let written = self.shared.tree.set_part(&permit, &key, path, value).await;
+        written.map(Reply::written).map_err(fault::of_tree)
+    }
+
+    async fn transact(&self, request: &Request) -> Result<Reply, Failure> {
+        let (steps, guard) = transaction::read(&params(request)?)?;
+        let first = steps
+            .keys()
+            .next()
+            .or(guard.as_ref().map(|guard| &guard.key))
+            .cloned();
+        let refusal = || first.as_ref().map_or_else(no_read, fault::no_write);
+        let permit = self.permit(refusal).await?;
+        let revision = self.shared.tree.transact(&permit, steps, guard).await;
+        let revision = revision.map_err(fault::of_tree)?;
+        Ok(Reply {
+            result: Ok(Value::Null),
+            revision,
         })
     }
 

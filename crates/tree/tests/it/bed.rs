@@ -67,11 +67,23 @@ pub(crate) async fn all<T>(work: impl Iterator<Item = impl Future<Output = T>>) 
 
 impl Bed {
     pub(crate) async fn new() -> Bed {
-        let (dir, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
+        let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("zone.db");
-        let config = store::Config {
-            engine: Engine::Sqlite { path },
+        Bed::on(Engine::Sqlite { path }, dir).await
+    }
+
+    /// A zone in a database of its own on the tests' PostgreSQL server.
+    pub(crate) async fn postgres() -> Bed {
+        let address = tokio::task::block_in_place(|| testbed::Postgres::shared().database());
+        let engine = Engine::Postgres {
+            url: address.expect("a database"),
+            connections: 4,
         };
+        Bed::on(engine, tempfile::tempdir().expect("a folder")).await
+    }
+
+    async fn on(engine: Engine, dir: TempDir) -> Bed {
+        let (tasks, config) = (Tasks::new(), store::Config { engine });
         let migrations: Vec<Migration> = [access::MIGRATIONS, tree::MIGRATIONS].concat();
         let store = Store::open(&config, &migrations, &tasks).await.expect("a store");
         let parts = Parts {

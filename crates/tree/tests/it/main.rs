@@ -23,16 +23,24 @@ fn is(text: &str, revision: u64) -> Option<(String, u64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revision_goes_on_after_a_deletion() {
-    let bed = Bed::new().await;
+    revisions(&Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_goes_on_after_a_deletion_on_postgresql() {
+    revisions(&Bed::postgres().await).await;
+}
+
+async fn revisions(bed: &Bed) {
     let owner = bed.owner().await;
-    assert_eq!(value(&bed, &owner, "t/a").await, None);
+    assert_eq!(value(bed, &owner, "t/a").await, None);
     assert_eq!(bed.create(&owner, "t/a", "1").await.expect("created"), 1);
     assert_eq!(bed.set(&owner, "kv://t/a", "2").await.expect("set"), 2);
-    assert_eq!(value(&bed, &owner, "/config/t/a").await, is("2", 2));
+    assert_eq!(value(bed, &owner, "/config/t/a").await, is("2", 2));
     assert_eq!(bed.append(&owner, "t/a", "3").await.expect("appended"), 3);
-    assert_eq!(value(&bed, &owner, "obj://config/t/a").await, is("23", 3));
+    assert_eq!(value(bed, &owner, "obj://config/t/a").await, is("23", 3));
     assert_eq!(bed.delete(&owner, "t/a").await.expect("deleted"), 4);
-    assert_eq!(value(&bed, &owner, "t/a").await, None);
+    assert_eq!(value(bed, &owner, "t/a").await, None);
     let again = bed.delete(&owner, "t/a").await.expect_err("it is gone");
     assert_eq!(again.kind(), ErrorKind::NotFound);
     let append = bed.append(&owner, "t/a", "x").await.expect_err("it is gone");
@@ -40,15 +48,23 @@ async fn a_revision_goes_on_after_a_deletion() {
     assert_eq!(bed.create(&owner, "t/a", "").await.expect("made again"), 5);
     let exists = bed.create(&owner, "t/a", "x").await.expect_err("it is there");
     assert_eq!(exists.kind(), ErrorKind::Exists);
-    assert_eq!(value(&bed, &owner, "t/a").await, is("", 5));
+    assert_eq!(value(bed, &owner, "t/a").await, is("", 5));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_side_by_side_never_share_a_revision() {
-    let bed = Bed::new().await;
+    side_by_side(&Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_side_by_side_never_share_a_revision_on_postgresql() {
+    side_by_side(&Bed::postgres().await).await;
+}
+
+async fn side_by_side(bed: &Bed) {
     let owner = bed.owner().await;
     let writes = (0..40).map(|number| {
-        let (bed, owner) = (&bed, &owner);
+        let owner = &owner;
         async move { bed.set(owner, "t/a", &number.to_string()).await.expect("set") }
     });
     let revisions: BTreeSet<u64> = bed::all(writes).await.into_iter().collect();
@@ -57,7 +73,15 @@ async fn writers_side_by_side_never_share_a_revision() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_has_each_name_below_once_in_order_and_no_deleted_ones() {
-    let bed = Bed::new().await;
+    names(&Bed::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_each_name_below_once_in_order_and_no_deleted_ones_on_postgresql() {
+    names(&Bed::postgres().await).await;
+}
+
+async fn names(bed: &Bed) {
     let owner = bed.owner().await;
     for text in [
         "a/x",

@@ -33,8 +33,9 @@ pub(crate) struct Bed {
     pub(crate) clock: Clock,
     doors: Handle,
     store: Store,
+    tasks: Tasks,
     seq: AtomicU64,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// A signed-in user.
@@ -131,13 +132,35 @@ impl Bed {
     }
 
     pub(crate) async fn with(config: access::Config) -> Bed {
-        let (dir, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
+        let clock = Clock::manual(Timestamp::from_secs(BEGIN));
+        Bed::open(tempfile::tempdir().expect("a folder"), clock, config).await
+    }
+
+    /// Stops the zone and starts it again with these settings.
+    pub(crate) async fn restarted(self, config: access::Config) -> Bed {
+        let Bed {
+            access,
+            clock,
+            doors,
+            store,
+            tasks,
+            dir,
+            ..
+        } = self;
+        doors.stop(SOON).await;
+        drop((access, doors));
+        tasks.stop(SOON).await;
+        store.close().await;
+        Bed::open(dir, clock, config).await
+    }
+
+    async fn open(dir: TempDir, clock: Clock, config: access::Config) -> Bed {
+        let tasks = Tasks::new();
         let path = dir.path().join("zone.db");
         let engine = Engine::Sqlite { path };
         let migrations = [access::MIGRATIONS, tree::MIGRATIONS].concat();
         let store = Store::open(&store::Config { engine }, &migrations, &tasks).await;
         let store = store.expect("a store");
-        let clock = Clock::manual(Timestamp::from_secs(BEGIN));
         let access = Access::start(access::Parts {
             store: store.clone(),
             tasks: tasks.child(),
@@ -162,15 +185,16 @@ impl Bed {
             tree,
             hosts: vec![ZONE.to_owned()],
             clock: clock.clone(),
-            tasks,
+            tasks: tasks.child(),
         });
         Bed {
             access,
             clock,
             doors: doors.await.expect("open doors"),
             store,
+            tasks,
             seq: AtomicU64::new(u64::try_from(BEGIN).expect("positive") * 1000),
-            _dir: dir,
+            dir,
         }
     }
 

@@ -90,6 +90,7 @@ async fn the_owners_key_may_call_itself_root_and_gets_a_session_of_the_owner() {
 /// What the document, the program and Soke answer. The document says that the signer must be known and the signature
 /// good, and names the owner, devices and verify-hub as signers.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table of cases, one after another")]
 async fn logins_by_jwt_by_document_program_and_soke() {
     let zone = zone().await;
     let (bed, ada, bob, keeper) = (&zone.bed, &zone.ada, &zone.bob, &zone.keeper);

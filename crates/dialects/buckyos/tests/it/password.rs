@@ -78,6 +78,7 @@ async fn without_a_nonce_the_sequence_number_is_the_nonce() {
 
 /// What the document, the program and Soke answer. The document only says that there is a login at verify-hub.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table of cases, one after another")]
 async fn refusals_of_a_login_by_password_by_document_program_and_soke() {
     let (bed, owner, _ada) = zone().await;
     bed.user(&owner, "new", "member").await;
@@ -271,4 +272,33 @@ async fn a_zone_that_takes_no_proofs_keeps_nothing_for_them() {
             .await,
         0
     );
+}
+
+/// The verifier for proofs is made where the password itself is seen, and a switch that was off leaves none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_makes_proofs_good_again_when_it_is_used_and_no_proof_does() {
+    let kept = "SELECT COUNT(*) FROM sealed WHERE name LIKE 'password proof/%'";
+    let (bed, _owner, ada) = zone().await;
+    assert_eq!(bed.count(kept).await, 1);
+    let off = Config {
+        password_proof: false,
+        ..Config::default()
+    };
+    let bed = bed.restarted(off).await;
+    assert_eq!(bed.count(kept).await, 0);
+    let bed = bed.restarted(Config::default()).await;
+    let proof = async || login(&bed, bed.password_login("ada", PASSWORD, bed.millis())).await;
+    assert_eq!(error(&proof().await), "Invalid password");
+    assert_eq!(
+        bed.doors_of(&ada.token).await,
+        [true; 3],
+        "sessions outlive all of this"
+    );
+    let by_password = Proof::Password {
+        user_name: "ada".to_owned(),
+        password: secret(PASSWORD),
+    };
+    bed.sign_in(by_password).await;
+    assert_eq!(bed.count(kept).await, 1);
+    result(&proof().await);
 }

@@ -91,6 +91,7 @@ async fn golden_shapes_of_the_calls_on_the_tree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table of cases, one after another")]
 async fn texts_of_system_config_are_those_of_the_contract() {
     let bed = Bed::new().await;
     let owner = bed.owner().await;
@@ -193,18 +194,6 @@ async fn texts_of_system_config_are_those_of_the_contract() {
         ),
         (
             &owner,
-            "sys_config_exec_tx",
-            json!({"actions": {}}),
-            "Unknown method: sys_config_exec_tx",
-        ),
-        (
-            &owner,
-            "sys_config_set_by_json_path",
-            json!({}),
-            "Unknown method: sys_config_set_by_json_path",
-        ),
-        (
-            &owner,
             "dump_configs_for_scheduler",
             json!({}),
             "Unknown method: dump_configs_for_scheduler",
@@ -297,6 +286,7 @@ async fn every_spelling_of_a_key_reaches_one_value() {
 /// Section 10 of the contract on system_config: what the program answers, and what Soke does. The document says of
 /// tokens only that the signer has to be known and the signature good.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table of cases, one after another")]
 async fn tokens_at_system_config_by_document_program_and_soke() {
     let bed = Bed::new().await;
     let owner = bed.owner().await;
@@ -416,4 +406,218 @@ async fn tokens_at_system_config_by_document_program_and_soke() {
     let bare = Request::new("no_such_method", json!({}), 1);
     let reply = bed.send("system_config", &bare).await;
     assert_eq!(error(&reply), "No permission:No session token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn golden_shapes_of_json_paths_and_transactions() {
+    let bed = Bed::new().await;
+    let owner = bed.owner().await;
+    let call = async |method: &str, params: Value| bytes(&bed, &owner.token, method, params).await;
+    let done = |revision: &str| format!(r#"{{"result":null,"sys":[7]{revision}}}"#);
+    let set = json!({"key": "t/j", "value": r#"{"a":{"b":1}}"#});
+    assert_eq!(call("sys_config_set", set).await, done(r#","revision":1"#));
+    let part = json!({"key": "t/j", "json_path": "/a/c", "value": "[2]"});
+    assert_eq!(
+        call("sys_config_set_by_json_path", part).await,
+        done(r#","revision":2"#)
+    );
+    let tx = json!({
+        "actions": {
+            "t/new": {"action": "create", "value": "n"},
+            "kv://t/j": {"action": "set_by_path", "all_set": {"a/b": null, "/x": 5}},
+            "t/more": {"action": "update", "value": "u"},
+            "t/gone": {"action": "remove"},
+        },
+        "main_key": "t/main:0",
+    });
+    assert_eq!(
+        call("sys_config_exec_tx", tx.clone()).await,
+        done(r#","revision":1"#)
+    );
+    let again = call("sys_config_exec_tx", tx).await;
+    assert!(
+        again.contains("revision mismatch for key t/main: expected 0, actual 1"),
+        "{again}"
+    );
+    let tx = json!({
+        "actions": {"t/more": {"action": "append", "value": "!"}, "t/new": {"action": "remove"}},
+        "main_key": {"key": "t/more", "revision": 1},
+    });
+    assert_eq!(call("sys_config_exec_tx", tx).await, done(r#","revision":2"#));
+    for (key, wanted) in [
+        ("t/j", r#"{"value":"{\"a\":{\"c\":[2]},\"x\":5}","version":3}"#),
+        ("t/more", r#"{"value":"u!","version":2}"#),
+        ("t/new", "null"),
+        ("t/gone", "null"),
+        ("t/main", "null"),
+    ] {
+        let got = call("sys_config_get", json!({"key": key})).await;
+        assert_eq!(got, format!(r#"{{"result":{wanted},"sys":[7]}}"#), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table of cases, one after another")]
+async fn a_transaction_that_fails_writes_nothing() {
+    let bed = Bed::new().await;
+    let owner = bed.owner().await;
+    let ada = bed.user(&owner, "ada", "member").await;
+    for (key, value) in [("t/j", "{\"a\":1}"), ("t/text", "no json")] {
+        let set = json!({"key": key, "value": value});
+        result(&bed.config(&owner.token, "sys_config_set", set).await);
+    }
+    let with = |key: &str, action: Value| json!({"actions": {"t/first": {"action": "update", "value": "x"}, key: action}});
+    let tx = "sys_config_exec_tx";
+    let part = "sys_config_set_by_json_path";
+    let many: serde_json::Map<String, Value> = (0..257)
+        .map(|key| (format!("t/{key}"), json!({"action": "remove"})))
+        .collect();
+    let table = [
+        (
+            &owner,
+            tx,
+            with("t/j", json!({"action": "create", "value": "y"})),
+            "Failed due to reason: key exist : t/j",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/no", json!({"action": "append", "value": "y"})),
+            "Failed due to reason: key not found : t/no",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/no", json!({"action": "set_by_path", "all_set": {}})),
+            "Failed due to reason: key not found : t/no",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/text", json!({"action": "set_by_path", "all_set": {"a": 1}})),
+            "Failed due to reason: internal error : the value of t/text is no JSON",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/j", json!({"action": "set_by_path", "all_set": {"a/b": 1}})),
+            "Parse Request Error: `json_path`: `b` cannot be a member: its place is no object",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/j", json!({"action": "shuffle"})),
+            "Failed due to reason: Unknown action type: shuffle",
+        ),
+        (
+            &owner,
+            tx,
+            with("/t/first", json!({"action": "remove"})),
+            "Parse Request Error: `actions` has the key t/first in two spellings",
+        ),
+        (
+            &owner,
+            tx,
+            with("__meta/x", json!({"action": "remove"})),
+            "Failed due to reason: internal metadata key is reserved",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/j", json!(5)),
+            "Parse Request Error: `actions` is a number, want objects with `action`",
+        ),
+        (
+            &owner,
+            tx,
+            with("t/j", json!({"action": "update", "value": 5})),
+            "Parse Request Error: `value` is a number, want a text",
+        ),
+        (
+            &owner,
+            tx,
+            json!({"actions": []}),
+            "Parse Request Error: `actions` is a list, want an object",
+        ),
+        (&owner, tx, json!({}), "Failed due to reason: Missing actions"),
+        (
+            &owner,
+            tx,
+            json!({"actions": many}),
+            "Parse Request Error: `actions` has more than 256 keys",
+        ),
+        (
+            &owner,
+            tx,
+            json!({"actions": {}, "main_key": "t/j:7"}),
+            "Failed due to reason: revision mismatch for key t/j: expected 7, actual 1",
+        ),
+        (
+            &owner,
+            tx,
+            json!({"actions": {}, "main_key": 5}),
+            "Parse Request Error: `main_key` is a number, want a text `key:revision`, or an object with `key` and `revision`",
+        ),
+        (
+            &owner,
+            tx,
+            json!({"actions": {}, "main_key": "t/j"}),
+            "Parse Request Error: `main_key` is no `key:revision`, want a text `key:revision`, or an object with `key` and `revision`",
+        ),
+        (
+            &ada,
+            tx,
+            with("users/ada/x", json!({"action": "update", "value": "y"})),
+            "No permission:No write permission for key: t/first",
+        ),
+        (
+            &ada,
+            tx,
+            json!({"actions": {"users/ada/x": {"action": "update", "value": "y"}}, "main_key": "t/j:1"}),
+            "No permission:No write permission for key: t/j",
+        ),
+        (
+            &owner,
+            part,
+            json!({"key": "t/no", "json_path": "a", "value": "1"}),
+            "Failed due to reason: key not found : t/no",
+        ),
+        (
+            &owner,
+            part,
+            json!({"key": "t/text", "json_path": "a", "value": "1"}),
+            "Failed due to reason: internal error : the value of t/text is no JSON",
+        ),
+        (
+            &owner,
+            part,
+            json!({"key": "t/j", "json_path": "a/0", "value": "1"}),
+            "Parse Request Error: `json_path`: `0` cannot be a member: its place is no object",
+        ),
+        (
+            &owner,
+            part,
+            json!({"key": "t/j", "value": "1"}),
+            "Failed due to reason: Missing json_path",
+        ),
+        (
+            &ada,
+            part,
+            json!({"key": "t/j", "json_path": "a", "value": "1"}),
+            "No permission:No write permission for key: t/j",
+        ),
+    ];
+    for (caller, method, params, wanted) in table {
+        let reply = bed.config(&caller.token, method, params.clone()).await;
+        assert_eq!(error(&reply), wanted, "{method} {params}");
+    }
+    let bad = json!({"key": "t/j", "json_path": "a", "value": "{"});
+    let reply = bed.config(&owner.token, part, bad).await;
+    assert!(error(&reply).starts_with("Failed due to reason: EOF"), "{reply}");
+    assert_eq!(
+        bed.count("SELECT COUNT(*) FROM tree WHERE key NOT IN ('t/j', 't/text')")
+            .await,
+        0
+    );
+    assert_eq!(bed.count("SELECT SUM(revision) FROM tree").await, 2);
 }
