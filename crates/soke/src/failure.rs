@@ -95,6 +95,11 @@ impl Failure {
             Failure::Gateway(fault) if fault.kind() == ErrorKind::Precondition => {
                 Some("end the program that stands there, or name another address with --listen".to_owned())
             }
+            Failure::Buckyos(fault) if fault.kind() == ErrorKind::Precondition => Some(
+                "end the program that stands there, or set buckyos.system_config.address and \
+                 buckyos.node_gateway.address; port 0 takes a free one"
+                    .to_owned(),
+            ),
             Failure::Config(_)
             | Failure::Place(_)
             | Failure::Lock(lock::Error::File { .. })
