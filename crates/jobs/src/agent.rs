@@ -154,21 +154,6 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
-    /// Leaves no empty control group behind. Where a job runs, its stage needs the zone's folders still.
-    fn drop(&mut self) {
-        let idle = self
-            .known()
-            .values()
-            .all(|observed| matches!(observed, Observed::Ended(_) | Observed::Lost));
-        if let Some(base) = self.base.as_ref().filter(|_| idle)
-            && !base.remove()
-        {
-            tracing::debug!("control groups of this zone stay behind");
-        }
-    }
-}
-
 impl OnNode for LocalNode {
     fn capacity(&self) -> Capacity {
         self.inner.capacity.clone()
