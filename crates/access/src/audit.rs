@@ -96,6 +96,12 @@ impl Entry {
         self
     }
 
+    /// The same deed, done by this machine.
+    pub(crate) fn by_node(mut self, id: &str, name: &str) -> Self {
+        (self.actor_kind, self.actor_id, self.actor_name) = ("node", id.to_owned(), name.to_owned());
+        self
+    }
+
     /// The same deed, done in this session.
     pub(crate) fn in_session(mut self, session: &str) -> Self {
         session.clone_into(&mut self.session_id);

@@ -144,6 +144,15 @@ pub enum Error {
         /// The id as asked for.
         app_id: String,
     },
+    /// The certificate was not given to a machine of this zone, has ended, or was taken back.
+    #[error("accept the certificate: this zone knows no machine by it")]
+    BadCertificate,
+    /// A machine's certificate request cannot be used.
+    #[error("read the certificate request: it {what}, want PKCS #10 in DER with a P-256 key")]
+    BadRequest {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// The session was ended.
     #[error("accept the session: it has ended, sign in again")]
     SessionEnded,
@@ -285,12 +294,13 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Invalid(_) => ErrorKind::Invalid,
+            Error::Invalid(_) | Error::BadRequest { .. } => ErrorKind::Invalid,
             Error::BadProof
             | Error::BadToken
             | Error::RefreshReused
             | Error::BadJwt { .. }
             | Error::ProofUsed
+            | Error::BadCertificate
             | Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::NonceAstray { .. } => ErrorKind::Invalid,
             Error::Denied { .. } | Error::WrongOldPassword | Error::AppReserved { .. } => ErrorKind::Denied,

@@ -14,9 +14,9 @@ use store::{Tx, Watch};
 use crate::{Access, Error, Role, grants, sessions};
 
 /// How long it goes without looking again, should a wake be lost.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How often in a row the look may fail before what is open ends.
-const FAILURES: u32 = 4;
+pub(crate) const FAILURES: u32 = 4;
 
 impl Access {
     /// Resolves when the session has ended, by sign-out, by revocation or by itself, and when its user has lost a
@@ -69,7 +69,7 @@ fn look(
 }
 
 /// Waits for the first change of any topic.
-async fn woken(watches: &mut [Watch]) {
+pub(crate) async fn woken(watches: &mut [Watch]) {
     let mut waiting: Vec<_> = watches
         .iter_mut()
         .map(|watch| Box::pin(watch.changed()))

@@ -21,4 +21,9 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 3,
         sql: include_str!("../sql/0003_audit.sql"),
     },
+    Migration {
+        room: "access",
+        number: 4,
+        sql: include_str!("../sql/0004_nodes.sql"),
+    },
 ];

@@ -3,7 +3,11 @@
 //! The table is one data file, `roles.toml`, compiled in. What it leaves to others: who holds which role
 //! (`grants`), and the actions themselves, which the slices declare; a test in crate `soke` joins both.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use serde::Deserialize;
 
@@ -72,6 +76,8 @@ pub enum Reach {
 #[serde(deny_unknown_fields)]
 pub struct Table {
     actions: BTreeMap<String, BTreeMap<Role, Reach>>,
+    #[serde(default)]
+    open_to_nodes: BTreeSet<String>,
 }
 
 impl Table {
@@ -93,13 +99,25 @@ impl Table {
 
     /// The actions that have a line, in alphabetical order.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
-        self.actions.keys().map(String::as_str)
+        let all: BTreeSet<&str> = self
+            .actions
+            .keys()
+            .chain(&self.open_to_nodes)
+            .map(String::as_str)
+            .collect();
+        all.into_iter()
     }
 
     /// How far `role` reaches with `action`; none: not at all.
     #[must_use]
     pub fn reach(&self, role: Role, action: &str) -> Option<Reach> {
         self.actions.get(action)?.get(&role).copied()
+    }
+
+    /// Whether machines of the zone may do this, each for itself.
+    #[must_use]
+    pub fn is_open_to_nodes(&self, action: &str) -> bool {
+        self.open_to_nodes.contains(action)
     }
 
     /// The widest reach that any of `roles` has with `action`.

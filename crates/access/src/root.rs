@@ -7,17 +7,17 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use model::{Id, Span, Timestamp};
+use model::{Id, Name, Span, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use store::{Tx, params};
 use tasks::Clock;
 use zeroize::Zeroizing;
 
-use crate::{Error, digest, seal::Seal};
+use crate::{Error, NodeCertificate, NodeKey, digest, seal::Seal};
 
 const CA_KEY: &str = "ca/key";
 const OWNER_KEY: &str = "owner/key";
@@ -234,6 +234,30 @@ impl ZoneRoot {
             key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             ends_at: now + self.life,
         })
+    }
+}
+
+impl ZoneRoot {
+    /// Makes a certificate for a machine that brought its own key: for connections that it dials, 24 hours long
+    /// unless set otherwise. It counts once it is written down with [`crate::node::add_certificate`].
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be signed.
+    pub fn issue_node_certificate(&self, name: &Name, key: &NodeKey) -> Result<NodeCertificate, Error> {
+        let now = self.clock.now();
+        let mut params = CertificateParams::default();
+        set_life(&mut params, now, self.life);
+        params.distinguished_name = common_name(name.as_str());
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let mut serial: [u8; 16] = digest::random()?;
+        serial[0] &= 0x7f;
+        params.serial_number = Some(SerialNumber::from_slice(&serial));
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key.public, &self.issuer)?;
+        let chain = vec![certificate.der().clone(), self.ca_der.clone()];
+        Ok(NodeCertificate::new(chain, now + self.life))
     }
 }
 

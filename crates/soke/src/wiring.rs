@@ -29,7 +29,14 @@ mod tests {
     fn every_action_of_every_room_has_its_line_in_the_table_of_roles_and_no_line_is_left_over() {
         let table = access::Table::shipped().expect("the shipped table is good");
         let lines: BTreeSet<&str> = table.actions().collect();
-        let rooms = [access::ACTIONS, jobs::ACTIONS, files::ACTIONS, tree::ACTIONS].concat();
+        let rooms = [
+            access::ACTIONS,
+            jobs::ACTIONS,
+            files::ACTIONS,
+            tree::ACTIONS,
+            nodes::ACTIONS,
+        ]
+        .concat();
         let actions: BTreeSet<&str> = rooms.into_iter().collect();
         assert_eq!(lines, actions);
     }

@@ -17,11 +17,11 @@ pub struct Record {
     pub done_at: Timestamp,
     /// The request that asked for it.
     pub request: String,
-    /// "user", "anonymous" or "system".
+    /// "user", "node", "anonymous" or "system".
     pub actor_kind: String,
-    /// The user's id; empty for others.
+    /// The user's or the machine's id; empty for others.
     pub actor_id: String,
-    /// The user's or the part's name; empty where nobody is known.
+    /// The user's, machine's or part's name; empty where nobody is known.
     pub actor_name: String,
     /// The session; empty where there was none.
     pub session_id: String,

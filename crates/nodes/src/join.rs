@@ -1,0 +1,263 @@
+//! How a machine becomes one of the zone's: a token, three keys, a name; one transaction.
+//!
+//! What it leaves to others: showing the token to the right server only (the agent), and the signature under the
+//! certificate (`access`).
+
+use access::{Faults, Newcomer, NodeCertificate, NodeKey, Peer, node};
+use model::{Name, NodeId, Timestamp};
+use store::{Tx, params};
+
+use crate::{
+    Config, Error, Handle, Join, Node, TOPIC, TokenFault, TokenText, pool, record, tokens::note_time,
+};
+
+/// What a machine shows to join.
+pub struct Wish {
+    /// The token's text.
+    pub token: access::Secret,
+    /// The name that it wants, `[a-z][a-z0-9-]{0,31}`.
+    pub name: String,
+    /// A certificate request (PKCS #10, DER) for its P-256 key; nothing but the key is read.
+    pub request: Vec<u8>,
+    /// Its raw Ed25519 public key, 32 bytes.
+    pub device_key: Vec<u8>,
+    /// Its raw X25519 public key, 32 bytes.
+    pub overlay_key: Vec<u8>,
+}
+
+/// What a machine is given when it joined.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// What it is now.
+    pub node: Node,
+    /// Its first certificate.
+    pub certificate: NodeCertificate,
+}
+
+/// A wish, proven well formed.
+#[derive(Clone)]
+struct Checked {
+    hash: String,
+    name: Name,
+    tls_key: String,
+    device_key: String,
+    overlay_key: String,
+}
+
+/// What came of a join.
+enum Settled {
+    Joined(Node),
+    Refused(TokenFault),
+}
+
+impl Wish {
+    fn check(&self, fingerprint: &str) -> Result<(Checked, NodeKey), Error> {
+        let mut faults = Faults::default();
+        let token = self.token.expose().parse::<TokenText>()?;
+        if token.fingerprint() != fingerprint {
+            let fault = TokenFault::Unknown;
+            return Err(Error::Token { fault });
+        }
+        let name: Result<Name, _> = self.name.parse();
+        if let Err(fault) = &name {
+            let what = format!("is not a name: {fault}");
+            faults.add("name", what, "[a-z][a-z0-9-]{0,31}");
+        }
+        let key = NodeKey::from_request(&self.request);
+        if let Err(fault) = &key {
+            faults.add(
+                "request",
+                format!("cannot be used: {fault}"),
+                "a PKCS #10 request for a P-256 key",
+            );
+        }
+        let keys = [
+            ("device_key", &self.device_key),
+            ("overlay_key", &self.overlay_key),
+        ];
+        for (field, bytes) in keys {
+            if bytes.len() != 32 || bytes.iter().all(|byte| *byte == 0) {
+                faults.add(
+                    field,
+                    format!("has {} bytes, or is all zero", bytes.len()),
+                    "a raw public key of 32 bytes",
+                );
+            }
+        }
+        match (name, key) {
+            (Ok(name), Ok(key)) if faults.0.is_empty() => {
+                let checked = Checked {
+                    hash: token.hash(),
+                    name,
+                    tls_key: key.fingerprint().to_owned(),
+                    device_key: hex::encode(&self.device_key),
+                    overlay_key: hex::encode(&self.overlay_key),
+                };
+                Ok((checked, key))
+            }
+            _ => Err(Error::Invalid(faults)),
+        }
+    }
+}
+
+impl Handle {
+    /// Makes a machine of the zone, or gives the same machine again that was made from the same keys, name and token
+    /// a moment ago: its answer was lost.
+    ///
+    /// # Errors
+    /// `Invalid` naming every field at fault; `Unauthenticated` for a token that is not good, counted; `Exists` for a
+    /// name or key that was ever used; `Exhausted` where no address is free; the store's own.
+    pub async fn join(&self, peer: &Peer, wish: &Wish) -> Result<Joined, Error> {
+        let joined = self.try_join(peer, wish).await;
+        joined.inspect_err(|error| {
+            if matches!(error, Error::Token { .. }) {
+                self.house.access.count_newcomer_refused::<Join>(peer);
+            }
+        })
+    }
+
+    async fn try_join(&self, peer: &Peer, wish: &Wish) -> Result<Joined, Error> {
+        let house = &self.house;
+        let (checked, key) = wish.check(house.access.zone().ca_fingerprint())?;
+        // Nothing is signed for guesses.
+        let (hash, refuse) = (checked.hash.clone(), |fault| Error::Token { fault });
+        let known = move |tx: &mut Tx<'_>| {
+            let row = tx.row(
+                "SELECT 1 FROM join_tokens WHERE hash = ?1",
+                params![hash.as_str()],
+            )?;
+            Ok::<_, Error>(row.is_some())
+        };
+        if !access::SystemPermit::new("nodes.join")
+            .read(&house.store, known)
+            .await?
+        {
+            return Err(refuse(TokenFault::Unknown));
+        }
+        let certificate = house.access.zone().issue_node_certificate(&checked.name, &key)?;
+        let (draft, config, now) = (certificate.clone(), house.config.clone(), house.time.now());
+        let settle = move |tx: &mut Newcomer<'_, '_>| {
+            let settled = settle(tx, &checked, &config, now)?;
+            if let Settled::Joined(node) = &settled {
+                let written_at = tx.now();
+                node::add_certificate(tx, node.id, &draft, written_at)?;
+                note_time(tx, now)?;
+                tx.change(TOPIC, &node.id.to_string())?;
+            }
+            Ok::<_, Error>(settled)
+        };
+        let written = house
+            .access
+            .write_for_newcomer::<Join, _, _, _>(&house.store, peer, settle);
+        match written.await? {
+            Settled::Joined(node) => Ok(Joined { node, certificate }),
+            Settled::Refused(fault) => Err(refuse(fault)),
+        }
+    }
+}
+
+fn settle(
+    tx: &mut Newcomer<'_, '_>,
+    wish: &Checked,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Settled, Error> {
+    let row = tx.row(
+        "SELECT id, node_name, uses, used, ends_at, ended_at FROM join_tokens WHERE hash = ?1",
+        params![wish.hash.as_str()],
+    )?;
+    let Some(row) = row else {
+        return Ok(Settled::Refused(TokenFault::Unknown));
+    };
+    let (token, bound): (String, Option<Name>) = (row.get(0)?, row.get(1)?);
+    let (uses, used): (u32, u32) = (row.get(2)?, row.get(3)?);
+    let (ends_at, ended_at): (Timestamp, Option<Timestamp>) = (row.get(4)?, row.get(5)?);
+    if let Some(again) = same_again(tx, wish, config, now)? {
+        tx.about(format_args!("node {} again by token {token}", wish.name));
+        return Ok(Settled::Joined(again));
+    }
+    if used >= uses {
+        return Ok(Settled::Refused(TokenFault::Used));
+    }
+    if ended_at.is_some() {
+        let expired = ends_at <= now;
+        return Ok(Settled::Refused(if expired {
+            TokenFault::Expired
+        } else {
+            TokenFault::Revoked
+        }));
+    }
+    if ends_at <= now {
+        // Written down, so that no clock brings it back.
+        tx.execute(
+            "UPDATE join_tokens SET ended_at = ends_at WHERE hash = ?1",
+            params![wish.hash.as_str()],
+        )?;
+        note_time(tx, now)?;
+        return Ok(Settled::Refused(TokenFault::Expired));
+    }
+    if bound.is_some_and(|bound| bound != wish.name) {
+        return Ok(Settled::Refused(TokenFault::OtherName));
+    }
+    tx.about(format_args!("node {} by token {token}", wish.name));
+    tx.execute(
+        "UPDATE join_tokens SET used = used + 1, last_used_at = ?2 WHERE hash = ?1",
+        params![wish.hash.as_str(), now],
+    )?;
+    Ok(Settled::Joined(insert(tx, wish, config, now)?))
+}
+
+/// The machine that this very join made a moment ago.
+fn same_again(
+    tx: &mut Tx<'_>,
+    wish: &Checked,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Option<Node>, Error> {
+    let row = tx.row(
+        &record::query(
+            "tls_key = ?1 AND device_key = ?2 AND overlay_key = ?3 AND name = ?4 AND token_hash = ?5",
+        ),
+        params![
+            wish.tls_key.as_str(),
+            wish.device_key.as_str(),
+            wish.overlay_key.as_str(),
+            &wish.name,
+            wish.hash.as_str()
+        ],
+    )?;
+    let node = row.map(|row| record::read(&row)).transpose()?;
+    Ok(node.filter(|node| now - node.joined_at <= config.join_window))
+}
+
+fn insert(tx: &mut Tx<'_>, wish: &Checked, config: &Config, now: Timestamp) -> Result<Node, Error> {
+    let taken = tx.rows(
+        "SELECT 1 FROM nodes WHERE tls_key = ?1 OR device_key = ?2 OR overlay_key = ?3 LIMIT 1",
+        params![
+            wish.tls_key.as_str(),
+            wish.device_key.as_str(),
+            wish.overlay_key.as_str()
+        ],
+    )?;
+    if !taken.is_empty() {
+        return Err(Error::KeyTaken);
+    }
+    let id = NodeId::fresh(now);
+    node::add(tx, id, &wish.name, now)?;
+    let address = pool::take(tx, config.pool, id, now)?;
+    tx.execute(
+        "INSERT INTO nodes (id, name, tls_key, device_key, overlay_key, token_hash, address, joined_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            id,
+            &wish.name,
+            wish.tls_key.as_str(),
+            wish.device_key.as_str(),
+            wish.overlay_key.as_str(),
+            wish.hash.as_str(),
+            address,
+            now
+        ],
+    )?;
+    record::by_id(tx, id)
+}

@@ -1,0 +1,10 @@
+//! Machines that join, act and leave, on a real store.
+
+#[cfg(test)]
+mod bed;
+#[cfg(test)]
+mod join;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod tokens;
