@@ -120,12 +120,8 @@ impl Group {
     /// The system refuses a folder or a bound.
     pub fn make(&self, bounds: Bounds) -> Result<(), Error> {
         for folder in self.folders() {
-            match std::fs::create_dir(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(Error::path("make control group", &folder)(error));
-                }
-                Ok(()) | Err(_) => {}
-            }
+            // The zone's own folder too, should somebody have cleared it away while it was empty.
+            std::fs::create_dir_all(&folder).map_err(Error::path("make control group", &folder))?;
         }
         if let Some(memory) = self.inside(&self.base.memory) {
             set(&memory, "memory.limit_in_bytes", bounds.memory_bytes)?;
