@@ -115,6 +115,42 @@ fn set_password(wire: &Wire, bearer: &str) {
         .expect("a password");
 }
 
+/// Uses a secret of every sort at these doors, good ones and wrong ones, and gives all of them.
+pub(crate) fn use_every_secret(zone: &Zone, name: &str, password: &str) -> Vec<String> {
+    const WRONG: [&str; 4] = [
+        "canary-wrong-proof-41aa",
+        "canary-wrong-jwt-8c02",
+        "canary-wrong-kapi-refresh-19fe",
+        "canary-wrong-session-token-e7d3",
+    ];
+    let (doors, nonce) = (Doors::of(zone), millis());
+    let stored = krpc::stored_password(name, password);
+    let proof = krpc::password_proof(&stored, nonce);
+    let by_proof = |proof: &str, nonce: u64| {
+        let params = json!({"type": "password", "username": name, "password": proof, "appid": "files", "login_nonce": nonce});
+        doors.hub("login_by_password", params)
+    };
+    let login = by_proof(&proof, nonce);
+    let (token, refresh) = (text(&login, "session_token"), text(&login, "refresh_token"));
+    let key = format!("users/{name}/profile");
+    assert!(doors.set(&token, &key).result.is_ok());
+    let [wrong_proof, wrong_jwt, wrong_refresh, wrong_token] = WRONG;
+    for refused in [
+        by_proof(wrong_proof, nonce + 1),
+        doors.hub("login_by_jwt", json!({"jwt": wrong_jwt})),
+        doors.hub("refresh_token", json!({"refresh_token": wrong_refresh})),
+        doors.hub("logout", json!({"refresh_token": wrong_refresh})),
+        doors.verify(wrong_token),
+        doors.set(wrong_token, &key),
+    ] {
+        assert!(refused.result.is_err());
+    }
+    let tail = |token: &str| token[token.len() - 24..].to_owned();
+    let mut secrets = WRONG.map(str::to_owned).to_vec();
+    secrets.extend([stored, proof, tail(&token), tail(&refresh)]);
+    secrets
+}
+
 #[test]
 fn a_session_of_verify_hub_submits_jobs_outlives_the_server_and_ends_at_every_door() {
     let mut zone = Zone::builder().start();
