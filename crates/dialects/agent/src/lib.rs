@@ -1,0 +1,53 @@
+//! `soke.agent.v1`: between the zone's server and the machines that are its nodes, both halves.
+//!
+//! What it is for: on the server the calls of nodes, and the judge of who may have a link; on a machine ([`node`])
+//! its keys, its join, and the loop that keeps it one of the zone's. What it leaves to others: every rule about
+//! nodes (`nodes`), who may do what (`access`), connections (`rpc::link`).
+//!
+//! Request path on the server: `rpc` -> service here -> the connection's certificate ->
+//! `Access::authenticate_node` -> `Access::permit_node` -> use case. `Join` alone has no certificate; its token is the
+//! proof.
+//!
+//! Invariants: a machine shows its token to the authority that the token names and to nobody else; its private keys
+//! never leave it; a node acts for itself only.
+
+mod fault;
+mod judge;
+pub mod node;
+mod server;
+
+use access::Access;
+use rpc::link::{Door, Links};
+use tonic::service::RoutesBuilder;
+use wire::soke::agent::v1::node_service_server::NodeServiceServer;
+
+use judge::Known;
+use server::Server;
+
+/// The most bytes of one request of a machine; a longer one is refused before it is read.
+const MOST_REQUEST: usize = 64 * 1024;
+
+/// What the server's half is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Who callers are and what they may do.
+    pub access: Access,
+    /// The zone's machines.
+    pub nodes: nodes::Handle,
+}
+
+/// Adds the server's half to the services of a listener.
+pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
+    let Parts { access, nodes } = parts;
+    let service = NodeServiceServer::new(Server { access, nodes });
+    routes.add_service(service.max_decoding_message_size(MOST_REQUEST));
+}
+
+/// The entrance for the links of this zone's machines. In `links` each machine is found by its id.
+///
+/// # Errors
+/// Invalid when the zone's authority cannot be read, which does not happen.
+pub fn door(access: &Access, links: Links) -> Result<Door, rpc::Error> {
+    let judge = Known(access.clone());
+    Door::new(access.zone().ca_pem(), std::sync::Arc::new(judge), links)
+}
