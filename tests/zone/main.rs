@@ -8,6 +8,7 @@ mod harness;
 mod after_power_cuts;
 mod command_line;
 mod configuration;
+mod data_folder;
 mod documents;
 mod first_run;
 mod foreign_client;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use access::Access;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use store::Store;
 use tasks::{Clock, Tasks};
 use tokio::runtime::Runtime;
@@ -31,6 +32,9 @@ use crate::{
 const DRAIN: Duration = Duration::from_millis(3_000);
 /// How long each further step of the stop may take; together with the drain less than 5 seconds.
 const STEP: Duration = Duration::from_millis(500);
+
+/// How many files the server may open, where the system allows so many.
+const OPEN_FILES: u64 = 65_536;
 
 /// The exit code when a second signal cut the stop short, as a shell tells SIGTERM.
 const CUT_SHORT: u8 = 143;
@@ -72,6 +76,7 @@ pub(crate) fn up(flags: &Up, data: Option<&Path>, environment: &Environment) -> 
     };
     let config = Config::load(&layers, environment)?;
     log::start(&config.log);
+    raise_open_files();
     let lock = Lock::take(&config.data)?;
     let runtime = Runtime::new().map_err(Failure::System)?;
     let told = Told {
@@ -83,6 +88,20 @@ pub(crate) fn up(flags: &Up, data: Option<&Path>, environment: &Environment) -> 
     runtime.shutdown_background();
     drop(lock);
     code
+}
+
+/// Lets this process open as many files as it may: each connection is one, and the usual bound of 1024 is meant for
+/// programs that wait with select(2). Work of users gets limits of its own.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = match (limit.current, limit.maximum) {
+        (Some(now), Some(most)) => Some(most.min(OPEN_FILES).max(now)),
+        (Some(now), None) => Some(now.max(OPEN_FILES)),
+        (None, _) => None,
+    };
+    if let Err(fault) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%fault, "the bound of open files stays as it is");
+    }
 }
 
 /// How this program is called for this zone: `--data` only where another folder would be found without it.
