@@ -88,12 +88,16 @@ fn limit(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
+/// The soft bound of open files that programs expect: more breaks those that wait with select(2). A program that
+/// wants more raises its own, up to the hard bound.
+const USUAL_OPEN_FILES: u64 = 1024;
+
 /// Lowers a limit; never raises one, for which the right may be missing.
 fn lower(resource: Resource, most: u64) -> Result<(), Error> {
     let (soft, hard) = getrlimit(resource).map_err(Error::errno("read a limit"))?;
     let hard = hard.min(most);
     let soft = if resource == Resource::RLIMIT_NOFILE {
-        soft
+        soft.min(USUAL_OPEN_FILES)
     } else {
         most
     };
