@@ -7,3 +7,4 @@ mod password;
 mod sessions;
 mod tokens;
 mod tree;
+mod w11;
