@@ -14,6 +14,7 @@ mod first_run;
 mod foreign_client;
 mod kapi;
 mod matrix;
+mod nodes;
 mod on_postgresql;
 mod secrets;
 mod stopping;

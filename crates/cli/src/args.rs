@@ -28,8 +28,60 @@ pub enum Command {
     /// Make users and sign-in codes (for administrators)
     #[command(subcommand)]
     User(User),
+    /// Make a token with which a machine can join (for administrators)
+    Token(Token),
+    /// List the machines of the zone (for administrators)
+    Nodes(Nodes),
     /// Show how the zone is
     Status(Form),
+}
+
+/// Which token to make, or what else to do with tokens.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Token {
+    /// The only name that the machine may have; otherwise any
+    #[arg(long, default_value = "", value_name = "NAME")]
+    pub name: String,
+    /// How many machines may join with it
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub uses: u32,
+    /// How long it is good
+    #[arg(long, default_value_t = 15, value_name = "MINUTES")]
+    pub minutes: u32,
+    /// What else to do
+    #[command(subcommand)]
+    pub command: Option<TokenCommand>,
+}
+
+/// What else can be done with tokens.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// List tokens, the newest first
+    List,
+    /// End a token
+    Revoke {
+        /// Its id in the list
+        id: String,
+    },
+}
+
+/// What to do with machines.
+#[derive(Debug, Clone, Args)]
+pub struct Nodes {
+    /// What else to do
+    #[command(subcommand)]
+    pub command: Option<NodesCommand>,
+}
+
+/// What else can be done with machines.
+#[derive(Debug, Clone, Subcommand)]
+pub enum NodesCommand {
+    /// Put a machine out of the zone; its name is never given again
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 /// How an answer is written.

@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod jobs;
 mod link;
+mod nodes;
 mod place;
 mod run;
 mod session;
@@ -25,7 +26,9 @@ pub mod story;
 mod terminal;
 mod users;
 
-pub use args::{Command, Form, Get, Jobs, Logs, OneJob, Run, SignIn, User};
+pub use args::{
+    Command, Form, Get, Jobs, Logs, Nodes, NodesCommand, OneJob, Run, SignIn, Token, TokenCommand, User,
+};
 pub use client::Surroundings;
 pub use error::{Error, exit_code};
 pub use link::SignInLink;
@@ -47,6 +50,8 @@ pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8
         Command::Get(which) => files::get(surroundings, &which).await?,
         Command::Password => sign_in::password(surroundings).await?,
         Command::User(command) => users::manage(surroundings, command).await?,
+        Command::Token(asked) => nodes::token(surroundings, asked).await?,
+        Command::Nodes(asked) => nodes::nodes(surroundings, asked).await?,
         Command::Status(form) => status::show(surroundings, form).await?,
     }
     Ok(0)

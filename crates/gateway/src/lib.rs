@@ -18,7 +18,7 @@ mod page;
 
 use std::{net::SocketAddr, time::Duration};
 
-use rpc::{CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving, TlsSource};
+use rpc::{CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving, TlsSource, link::Door};
 use tasks::{Stopped, Tasks};
 use tonic::service::Routes;
 
@@ -58,6 +58,8 @@ pub struct Parts {
     /// The host names under which the zone answers, its own first. This machine's loopback names and the
     /// address that a connection came to are always among them.
     pub allowed_hosts: Vec<String>,
+    /// The entrance for links of machines, where there is one.
+    pub links: Option<Door>,
     /// The owner of the listener's tasks.
     pub tasks: Tasks,
 }
@@ -96,6 +98,10 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let listener = Listener::bind(listen, security)
         .await
         .map_err(|source| Error::Open { source })?;
+    let listener = match parts.links {
+        Some(door) => listener.with_links(door),
+        None => listener,
+    };
     let serving = rpc::serve(listener, gate, &parts.tasks, limits);
     Ok(Handle { serving })
 }

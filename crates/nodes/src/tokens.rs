@@ -68,8 +68,7 @@ impl TokenWish {
         let uses = self.uses.max(1);
         if uses > MOST_USES {
             faults.add("uses", format!("is {uses}"), format!("1 to {MOST_USES}"));
-        }
-        if node_name.is_some() && uses > 1 {
+        } else if node_name.is_some() && uses > 1 {
             faults.add("uses", format!("is {uses}"), "1 where `node_name` is given");
         }
         let life = self.life.unwrap_or(LIFE);

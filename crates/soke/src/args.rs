@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Up(Up),
     /// Stop the server of the data folder and wait until it has ended
     Stop,
+    /// Make this machine a node of the zone on another one, and stay up until stopped
+    Join(Join),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -46,6 +48,18 @@ pub(crate) struct Up {
     /// Show what the zone can do by doing it, on the first start
     #[arg(long)]
     pub(crate) story: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Join {
+    /// Where the zone's server stands, HOST:PORT; without it this machine goes on as the node that it is
+    pub(crate) server: Option<String>,
+    /// The token that `soke token` gave there; asked for on standard input where it is not given
+    #[arg(requires = "server")]
+    pub(crate) token: Option<String>,
+    /// What to call this machine; otherwise it is called by its host name
+    #[arg(long, value_name = "NAME", requires = "server")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

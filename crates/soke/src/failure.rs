@@ -51,6 +51,15 @@ pub(crate) enum Failure {
     /// A listener of BuckyOS's doors cannot be opened.
     #[error("open BuckyOS's doors")]
     Buckyos(#[from] buckyos::Error),
+    /// The nodes cannot be opened.
+    #[error("open the nodes")]
+    Nodes(#[from] nodes::Error),
+    /// The entrance for links cannot be made.
+    #[error("open the entrance for links")]
+    Link(#[source] rpc::Error),
+    /// This machine cannot be a node.
+    #[error("{0}")]
+    Node(#[from] agent::node::Error),
     /// The system refuses something.
     #[error("the system refuses: {0}")]
     System(std::io::Error),
@@ -74,6 +83,9 @@ impl Failure {
             | Failure::Jobs(_)
             | Failure::Gateway(_)
             | Failure::Buckyos(_)
+            | Failure::Nodes(_)
+            | Failure::Link(_)
+            | Failure::Node(_)
             | Failure::System(_) => chain(self),
         };
         text = text.lines().map(|line| format!("soke: {line}\n")).collect();
@@ -110,6 +122,9 @@ impl Failure {
             | Failure::Jobs(_)
             | Failure::Gateway(_)
             | Failure::Buckyos(_)
+            | Failure::Nodes(_)
+            | Failure::Link(_)
+            | Failure::Node(_)
             | Failure::System(_) => None,
         }
     }
@@ -126,6 +141,9 @@ impl Failure {
             Failure::Machine(fault) => cli::exit_code(fault.kind()),
             Failure::Jobs(fault) => cli::exit_code(fault.kind()),
             Failure::Gateway(fault) => cli::exit_code(fault.kind()),
+            Failure::Nodes(fault) => cli::exit_code(fault.kind()),
+            Failure::Link(fault) => cli::exit_code(fault.kind()),
+            Failure::Node(fault) => cli::exit_code(fault.kind()),
             Failure::Buckyos(fault) => cli::exit_code(fault.kind()),
         }
     }
@@ -144,6 +162,9 @@ impl Failure {
             | Failure::Jobs(_)
             | Failure::Gateway(_)
             | Failure::Buckyos(_)
+            | Failure::Nodes(_)
+            | Failure::Link(_)
+            | Failure::Node(_)
             | Failure::Client(_) => return false,
         };
         fault.kind() == std::io::ErrorKind::BrokenPipe

@@ -7,6 +7,7 @@ mod args;
 mod config;
 mod failure;
 mod hidden;
+mod join;
 mod lock;
 mod log;
 mod signals;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 fn perform(command: Command, flags: Flags, environment: &Environment) -> Result<u8, Failure> {
     match command {
         Command::Up(flags_of_up) => up::up(&flags_of_up, flags.data.as_deref(), environment),
+        Command::Join(asked) => join::join(&asked, flags.data.as_deref(), environment),
         Command::Stop => {
             let place = Place::find(flags.data.as_deref(), environment)?;
             stop::stop(&place.folder)?;

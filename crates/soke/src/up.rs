@@ -171,11 +171,13 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         tasks: &groups.slices,
     })
     .await?;
+    let nodes = wiring::nodes_here(&store, &access, clock, &groups.slices).await?;
     let listeners = Arc::new(OnceLock::new());
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
         jobs: jobs.clone(),
+        nodes: nodes.clone(),
         zone: wiring::zone_in_words(config, &store, clock, &listeners, &jobs),
     };
     native::add_to(&mut routes, native);
@@ -187,7 +189,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         clock: clock.clone(),
     };
     scow::add_to(&mut routes, scow);
-    let gateway = wiring::open_front_door(config, &access, routes.routes(), &groups.doors).await?;
+    let links = wiring::door_for_nodes(&mut routes, &access, &nodes)?;
+    let gateway = wiring::open_front_door(config, &access, routes.routes(), links, &groups.doors).await?;
     let tree = tree::start(tree::Parts {
         store: store.clone(),
         mounts: tree::Mounts::default(),

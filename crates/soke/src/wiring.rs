@@ -6,6 +6,7 @@ mod buckyos_doors;
 mod files_here;
 mod front_door;
 mod jobs_here;
+mod nodes_here;
 mod this_machine;
 mod zone_in_words;
 
@@ -13,12 +14,19 @@ pub(crate) use buckyos_doors::open_buckyos_doors;
 pub(crate) use files_here::{files_here, files_node};
 pub(crate) use front_door::{open_front_door, reached_at};
 pub(crate) use jobs_here::{Parts as JobsParts, jobs_here};
+pub(crate) use nodes_here::{door_for_nodes, nodes_here};
 pub(crate) use this_machine::{PROGRAM, this_machine};
 pub(crate) use zone_in_words::zone_in_words;
 
 /// The migrations of every room, in the order in which they are applied.
 pub(crate) fn migrations() -> Vec<store::Migration> {
-    [access::MIGRATIONS, jobs::MIGRATIONS, tree::MIGRATIONS].concat()
+    [
+        access::MIGRATIONS,
+        jobs::MIGRATIONS,
+        tree::MIGRATIONS,
+        nodes::MIGRATIONS,
+    ]
+    .concat()
 }
 
 #[cfg(test)]

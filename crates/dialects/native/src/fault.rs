@@ -11,18 +11,32 @@ use wire::FieldFaults;
 
 pub(crate) fn access(error: access::Error) -> Status {
     if let access::Error::Invalid(faults) = &error {
-        let mut fields = FieldFaults::new();
-        for fault in &faults.0 {
-            fields.add(fault.field, &fault.what, &fault.want);
-        }
-        return fields.into_status();
+        return fields(faults);
     }
     shown(error.kind(), &error)
+}
+
+fn fields(faults: &access::Faults) -> Status {
+    let mut fields = FieldFaults::new();
+    for fault in &faults.0 {
+        fields.add(fault.field, &fault.what, &fault.want);
+    }
+    fields.into_status()
 }
 
 pub(crate) fn jobs(error: jobs::Error) -> Status {
     if let jobs::Error::Access(source) = error {
         return access(source);
+    }
+    shown(error.kind(), &error)
+}
+
+pub(crate) fn nodes(error: nodes::Error) -> Status {
+    if let nodes::Error::Access(source) = error {
+        return access(source);
+    }
+    if let nodes::Error::Invalid(faults) = &error {
+        return fields(faults);
     }
     shown(error.kind(), &error)
 }

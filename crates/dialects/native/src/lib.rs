@@ -14,6 +14,7 @@ mod caller;
 mod fault;
 mod job;
 mod job_form;
+mod node;
 mod page;
 mod session;
 mod stamp;
@@ -23,14 +24,16 @@ mod zone;
 use access::Access;
 use tonic::service::{Routes, RoutesBuilder};
 use wire::soke::v1::{
-    job_service_server::JobServiceServer, session_service_server::SessionServiceServer,
-    user_service_server::UserServiceServer, zone_service_server::ZoneServiceServer,
+    job_service_server::JobServiceServer, node_service_server::NodeServiceServer,
+    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
+    zone_service_server::ZoneServiceServer,
 };
 
 pub use zone::{Check, Health, Zone};
 
 use caller::Callers;
 use job::Jobs;
+use node::Nodes;
 use session::Sessions;
 use user::Users;
 use zone::ZoneState;
@@ -42,19 +45,30 @@ pub struct Parts {
     pub access: Access,
     /// Runs jobs.
     pub jobs: jobs::Handle,
+    /// The zone's machines.
+    pub nodes: nodes::Handle,
     /// What is known about the zone beside what the slices tell.
     pub zone: Zone,
 }
 
 /// Adds the services of this protocol to those of a listener.
 pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
-    let Parts { access, jobs, zone } = parts;
+    let Parts {
+        access,
+        jobs,
+        nodes,
+        zone,
+    } = parts;
     let callers = Callers::new(access);
     routes.add_service(SessionServiceServer::new(Sessions {
         callers: callers.clone(),
     }));
     routes.add_service(UserServiceServer::new(Users {
         callers: callers.clone(),
+    }));
+    routes.add_service(NodeServiceServer::new(Nodes {
+        callers: callers.clone(),
+        nodes,
     }));
     routes.add_service(JobServiceServer::new(Jobs {
         callers: callers.clone(),

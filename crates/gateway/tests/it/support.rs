@@ -101,6 +101,7 @@ impl Door {
         let reached = Arc::clone(&service.0);
         let tasks = Tasks::new();
         let handle = gateway::start(Parts {
+            links: None,
             config: Config {
                 listen: ListenAddress::loopback(0),
                 limits: Limits {

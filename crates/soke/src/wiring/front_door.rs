@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 
 use access::Access;
-use rpc::TlsSource;
+use rpc::{TlsSource, link::Door};
 use tasks::{Policy, Tasks};
 use tonic::service::Routes;
 
@@ -16,6 +16,7 @@ pub(crate) async fn open_front_door(
     config: &Config,
     access: &Access,
     routes: Routes,
+    links: Door,
     tasks: &Tasks,
 ) -> Result<gateway::Handle, Failure> {
     let alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -44,6 +45,7 @@ pub(crate) async fn open_front_door(
         allowed_hosts: std::iter::once(config.zone.host.clone())
             .chain(config.native.hosts.iter().cloned())
             .collect(),
+        links: Some(links),
         tasks: tasks.clone(),
     })
     .await?;

@@ -5,6 +5,7 @@
 #[path = "../../../scow/tests/it/engine.rs"]
 mod engine;
 mod job;
+mod node;
 mod session;
 mod user;
 mod zone;

@@ -10,8 +10,9 @@ use tempfile::TempDir;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use wire::soke::v1::{
-    self, job_service_client::JobServiceClient, session_service_client::SessionServiceClient,
-    sign_in_request::Proof, user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
+    self, job_service_client::JobServiceClient, node_service_client::NodeServiceClient,
+    session_service_client::SessionServiceClient, sign_in_request::Proof,
+    user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
 };
 
 use crate::engine::Engine;
@@ -31,7 +32,8 @@ impl Zone {
         let engine = store::Engine::Sqlite {
             path: data.path().join("zone.db"),
         };
-        let migrations: Vec<store::Migration> = [access::MIGRATIONS, jobs::MIGRATIONS].concat();
+        let migrations: Vec<store::Migration> =
+            [access::MIGRATIONS, jobs::MIGRATIONS, nodes::MIGRATIONS].concat();
         let store = store::Store::open(&store::Config { engine }, &migrations, &tasks).await;
         let store = store.expect("a store");
         let access = Access::start(access::Parts {
@@ -44,6 +46,14 @@ impl Zone {
         });
         let access = access.await.expect("a zone");
         let code = access.first_owner("ada").await.expect("made").expect("a code");
+        let nodes = nodes::start(nodes::Parts {
+            store: store.clone(),
+            access: access.clone(),
+            tasks: tasks.clone(),
+            clock: clock.clone(),
+            config: nodes::Config::default(),
+        });
+        let nodes = nodes.await.expect("nodes");
         let jobs = jobs::start(jobs::Parts {
             store,
             access: access.clone(),
@@ -55,6 +65,7 @@ impl Zone {
         let routes = native::routes(native::Parts {
             access: access.clone(),
             jobs: jobs.await.expect("jobs"),
+            nodes,
             zone: facts(),
         });
         Self {
@@ -75,6 +86,10 @@ impl Zone {
 
     pub(crate) fn users(&self) -> UserServiceClient<Calls> {
         UserServiceClient::new(self.calls.clone())
+    }
+
+    pub(crate) fn nodes(&self) -> NodeServiceClient<Calls> {
+        NodeServiceClient::new(self.calls.clone())
     }
 
     pub(crate) async fn sign_in(&self, proof: Proof) -> Result<v1::SignInResponse, Status> {
