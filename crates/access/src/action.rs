@@ -10,19 +10,31 @@ pub trait Action: Send + Sync + 'static {
     const WRITES: bool;
 }
 
+/// Makes the unit structs of a room's actions, and the list of their names as `ACTIONS`: a doc comment, the type, its
+/// name in the table of roles, and whether it writes. A room with several groups gives each a module.
+#[macro_export]
 macro_rules! actions {
-    ($($vis:vis $module:ident { $($(#[$doc:meta])* $action:ident $name:literal $writes:literal)* })*) => {
+    (@one $(#[$doc:meta])* $action:ident $name:literal $writes:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $action;
+
+        impl $crate::Action for $action {
+            const NAME: &'static str = $name;
+            const WRITES: bool = $writes;
+        }
+    };
+    ($($(#[$doc:meta])* $action:ident $name:literal $writes:literal)*) => {
+        $($crate::actions!(@one $(#[$doc])* $action $name $writes);)*
+
+        /// The names of this room's actions.
+        pub const ACTIONS: &[&str] = &[$($name),*];
+    };
+    ($($vis:vis mod $module:ident { $($(#[$doc:meta])* $action:ident $name:literal $writes:literal)* })*) => {
         $($vis mod $module {
             //! Actions of this room.
 
-            $($(#[$doc])*
-            #[derive(Debug, Clone, Copy)]
-            pub struct $action;
-
-            impl crate::Action for $action {
-                const NAME: &'static str = $name;
-                const WRITES: bool = $writes;
-            })*
+            $($crate::actions!(@one $(#[$doc])* $action $name $writes);)*
         })*
 
         /// The names of this room's own actions.
@@ -30,8 +42,8 @@ macro_rules! actions {
     };
 }
 
-actions! {
-    pub session {
+crate::actions! {
+    pub mod session {
         /// Ends the caller's session.
         SignOut "session.sign_out" true
         /// Tells who the caller is.
@@ -41,7 +53,7 @@ actions! {
         /// Adds a key of the caller.
         AddKey "session.add_key" true
     }
-    pub user {
+    pub mod user {
         /// Makes a user.
         Create "user.create" true
         /// Lists users.
@@ -51,11 +63,11 @@ actions! {
         /// Ends all sessions of a user.
         Revoke "user.revoke" true
     }
-    pub zone {
+    pub mod zone {
         /// Tells how the zone is.
         Status "zone.status" false
     }
-    pub(crate) trail {
+    pub(crate) mod trail {
         /// Reads and verifies the audit trail.
         Read "audit.read" false
     }

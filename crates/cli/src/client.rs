@@ -277,25 +277,13 @@ impl Client {
 async fn connect(zone: &Zone) -> Result<rpc::Channel, Error> {
     let unreachable = |fault: rpc::Error| Error::Unreachable {
         address: zone.address.clone(),
-        reason: chain(&fault),
+        reason: model::chain(&fault),
     };
     let mut target: rpc::Target = zone.address.parse().map_err(unreachable)?;
     if let Some(name) = &zone.server_name {
         target = target.with_server_name(name).map_err(unreachable)?;
     }
     rpc::connect(&target, &zone.trust).await.map_err(unreachable)
-}
-
-/// An error and what lies under it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        below = cause.source();
-    }
-    text
 }
 
 fn is_old(session: &Session) -> bool {

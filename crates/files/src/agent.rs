@@ -39,20 +39,24 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             // Standard error is the agent's log; nothing is left to say it with where that fails.
-            writeln!(io::stderr(), "soke user-agent: {fault}").unwrap_or_default();
+            writeln!(io::stderr(), "soke user-agent: {}", model::chain(&fault)).unwrap_or_default();
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(plan: &str) -> Result<(), String> {
-    let (socket, plan) = confine::helper::enter(plan).map_err(|error| chain(&error))?;
-    serve(socket, plan.worker.home).map_err(|error| chain(&error))
+/// Why the process ended otherwise than by the end of its socket.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("become the user")]
+    Enter(#[from] confine::Error),
+    #[error("answer on the socket")]
+    Serve(#[from] io::Error),
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+fn run(plan: &str) -> Result<(), Fault> {
+    let (socket, plan) = confine::helper::enter(plan)?;
+    Ok(serve(socket, plan.worker.home)?)
 }
 
 /// Serves asks on a socket until the other side closes it or breaks the protocol.

@@ -14,7 +14,7 @@ use crate::{
     Error, Inner, State,
     node::{Observed, Report},
     record::{self, Record, TOPIC},
-    stage::{Cause, Exit, chain},
+    stage::{Cause, Exit},
     state::Event,
     turn::{self, Claim, Past, Room},
 };
@@ -53,7 +53,7 @@ pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
                 Ok(()) => AFTER_FAULT,
                 Err(error) => {
                     tracing::warn!(
-                        error = chain(&error),
+                        error = model::chain(&error),
                         "a pass over the jobs failed and is repeated"
                     );
                     AFTER_FAULT
@@ -163,14 +163,14 @@ async fn start_on_node(inner: &Inner, memory: &mut Memory, record: &Record) -> R
         ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::Denied
     );
     if !hopeless && *tries < MOST_TRIES {
-        tracing::warn!(job = %id, error = chain(&error), "a job could not be started and is tried again");
+        tracing::warn!(job = %id, error = model::chain(&error), "a job could not be started and is tried again");
         return Ok(());
     }
     memory.tries.remove(&id);
     let now = inner.clock.now();
     let exit = Arc::new(Exit {
         cause: Cause::NotStarted,
-        reason: chain(&error),
+        reason: model::chain(&error),
         code: None,
         cpu: Span::ZERO,
         peak_memory_bytes: 0,

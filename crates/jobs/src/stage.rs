@@ -49,7 +49,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The agent keeps standard error in the job's folder.
-            writeln!(io::stderr(), "stage: {}", chain(&error)).ok();
+            writeln!(io::stderr(), "stage: {}", model::chain(&error)).ok();
             ExitCode::FAILURE
         }
     }
@@ -99,16 +99,4 @@ impl From<confine::Error> for Error {
     fn from(error: confine::Error) -> Self {
         Error::Confine(error)
     }
-}
-
-/// An error with all its sources, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

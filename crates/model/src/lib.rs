@@ -4,12 +4,14 @@
 //! wrong id does not compile. What it leaves to others: no I/O, no async, no storage form, no wire form;
 //! `wire` alone knows which gRPC code or HTTP status an [`ErrorKind`] is.
 
+mod chain;
 mod error_kind;
 mod id;
 mod money;
 mod name;
 mod time;
 
+pub use chain::chain;
 pub use error_kind::ErrorKind;
 pub use id::{BadId, Id, JobId, NodeId, SessionId, UserId};
 pub use money::Money;

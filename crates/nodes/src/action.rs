@@ -2,25 +2,7 @@
 //!
 //! What it leaves to others: who may do it (access's table of roles).
 
-use access::Action;
-
-macro_rules! actions {
-    ($($(#[$doc:meta])* $action:ident $name:literal $writes:literal)*) => {
-        $($(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $action;
-
-        impl Action for $action {
-            const NAME: &'static str = $name;
-            const WRITES: bool = $writes;
-        })*
-
-        /// The names of this room's actions.
-        pub const ACTIONS: &[&str] = &[$($name),*];
-    };
-}
-
-actions! {
+access::actions! {
     /// Makes a join token.
     MakeToken "node.token" true
     /// Lists join tokens.

@@ -33,33 +33,17 @@ pub(crate) enum Failure {
     /// A client command failed.
     #[error("{0}")]
     Client(#[from] cli::Error),
-    /// The store cannot be opened.
-    #[error("open the store")]
-    Store(#[from] store::Error),
-    /// The zone's root, users or sessions cannot be opened.
-    #[error("open the zone")]
-    Access(#[from] access::Error),
-    /// What this machine offers cannot be found out.
-    #[error("look at this machine")]
-    Machine(#[from] confine::Error),
-    /// The jobs of this machine cannot be opened.
-    #[error("open the jobs")]
-    Jobs(#[from] jobs::Error),
-    /// A listener cannot be opened.
-    #[error("{0}")]
-    Gateway(#[from] gateway::Error),
-    /// A listener of BuckyOS's doors cannot be opened.
-    #[error("open BuckyOS's doors")]
-    Buckyos(#[from] buckyos::Error),
-    /// The nodes cannot be opened.
-    #[error("open the nodes")]
-    Nodes(#[from] nodes::Error),
-    /// The entrance for links cannot be made.
-    #[error("open the entrance for links")]
-    Link(#[source] rpc::Error),
-    /// This machine cannot be a node.
-    #[error("{0}")]
-    Node(#[from] agent::node::Error),
+    /// A room cannot be opened.
+    #[error("{step}")]
+    Room {
+        /// What was tried.
+        step: &'static str,
+        kind: ErrorKind,
+        /// What helps where something that must be so is not so.
+        cure: Option<&'static str>,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The system refuses something.
     #[error("the system refuses: {0}")]
     System(std::io::Error),
@@ -77,16 +61,8 @@ impl Failure {
             | Failure::Lock(_)
             | Failure::Stop(_)
             | Failure::Client(_)
-            | Failure::Store(_)
-            | Failure::Access(_)
-            | Failure::Machine(_)
-            | Failure::Jobs(_)
-            | Failure::Gateway(_)
-            | Failure::Buckyos(_)
-            | Failure::Nodes(_)
-            | Failure::Link(_)
-            | Failure::Node(_)
-            | Failure::System(_) => chain(self),
+            | Failure::Room { .. }
+            | Failure::System(_) => model::chain(self),
         };
         text = text.lines().map(|line| format!("soke: {line}\n")).collect();
         if let Some(cure) = self.cure() {
@@ -104,27 +80,16 @@ impl Failure {
                 Some("use that one, stop it with `soke stop`, or name another folder with --data".to_owned())
             }
             Failure::Client(fault) => fault.cure(),
-            Failure::Gateway(fault) if fault.kind() == ErrorKind::Precondition => {
-                Some("end the program that stands there, or name another address with --listen".to_owned())
-            }
-            Failure::Buckyos(fault) if fault.kind() == ErrorKind::Precondition => Some(
-                "end the program that stands there, or set buckyos.system_config.address and \
-                 buckyos.node_gateway.address; port 0 takes a free one"
-                    .to_owned(),
-            ),
+            Failure::Room {
+                kind: ErrorKind::Precondition,
+                cure,
+                ..
+            } => cure.map(str::to_owned),
             Failure::Config(_)
             | Failure::Place(_)
             | Failure::Lock(lock::Error::File { .. })
             | Failure::Stop(_)
-            | Failure::Store(_)
-            | Failure::Access(_)
-            | Failure::Machine(_)
-            | Failure::Jobs(_)
-            | Failure::Gateway(_)
-            | Failure::Buckyos(_)
-            | Failure::Nodes(_)
-            | Failure::Link(_)
-            | Failure::Node(_)
+            | Failure::Room { .. }
             | Failure::System(_) => None,
         }
     }
@@ -136,15 +101,7 @@ impl Failure {
             Failure::Lock(lock::Error::File { .. }) | Failure::System(_) => SOFTWARE,
             Failure::Stop(_) => UNAVAILABLE,
             Failure::Client(fault) => fault.exit_code(),
-            Failure::Store(fault) => cli::exit_code(fault.kind()),
-            Failure::Access(fault) => cli::exit_code(fault.kind()),
-            Failure::Machine(fault) => cli::exit_code(fault.kind()),
-            Failure::Jobs(fault) => cli::exit_code(fault.kind()),
-            Failure::Gateway(fault) => cli::exit_code(fault.kind()),
-            Failure::Nodes(fault) => cli::exit_code(fault.kind()),
-            Failure::Link(fault) => cli::exit_code(fault.kind()),
-            Failure::Node(fault) => cli::exit_code(fault.kind()),
-            Failure::Buckyos(fault) => cli::exit_code(fault.kind()),
+            Failure::Room { kind, .. } => cli::exit_code(*kind),
         }
     }
 
@@ -156,32 +113,40 @@ impl Failure {
             | Failure::Place(_)
             | Failure::Lock(_)
             | Failure::Stop(_)
-            | Failure::Store(_)
-            | Failure::Access(_)
-            | Failure::Machine(_)
-            | Failure::Jobs(_)
-            | Failure::Gateway(_)
-            | Failure::Buckyos(_)
-            | Failure::Nodes(_)
-            | Failure::Link(_)
-            | Failure::Node(_)
+            | Failure::Room { .. }
             | Failure::Client(_) => return false,
         };
         fault.kind() == std::io::ErrorKind::BrokenPipe
     }
 }
 
-/// An error and what lies under it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        below = cause.source();
-    }
-    text
+/// One line for each room: its error, what was tried when it came, and the cure where something stands in the way.
+macro_rules! rooms {
+    ($($error:ty => $step:literal, $cure:expr;)*) => {
+        $(impl From<$error> for Failure {
+            fn from(fault: $error) -> Self {
+                Failure::Room {
+                    step: $step,
+                    kind: fault.kind(),
+                    cure: $cure,
+                    source: Box::new(fault),
+                }
+            }
+        })*
+    };
+}
+
+rooms! {
+    store::Error => "open the store", None;
+    access::Error => "open the zone", None;
+    confine::Error => "look at this machine", None;
+    jobs::Error => "open the jobs", None;
+    nodes::Error => "open the nodes", None;
+    rpc::Error => "open the entrance for links", None;
+    agent::node::Error => "be a node", None;
+    gateway::Error => "open the front door",
+        Some("end the program that stands there, or name another address with --listen");
+    buckyos::Error => "open BuckyOS's doors",
+        Some("end the program that stands there, or set buckyos.system_config.address and \
+              buckyos.node_gateway.address; port 0 takes a free one");
 }

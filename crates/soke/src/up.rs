@@ -25,7 +25,7 @@ use crate::{
     lock::Lock,
     log,
     signals::StopSignals,
-    wiring,
+    wiring::{self, Doors},
 };
 
 /// How long running calls may take to end.
@@ -63,8 +63,9 @@ struct House {
     groups: Groups,
     store: Store,
     access: Access,
-    gateway: gateway::Handle,
-    buckyos: buckyos::Handle,
+    /// The native listener.
+    native: SocketAddr,
+    doors: Doors,
 }
 
 /// Starts the zone and keeps it up until a signal.
@@ -196,7 +197,9 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         mounts: tree::Mounts::default(),
     });
     let buckyos = wiring::open_buckyos_doors(config, &access, tree, clock, &groups.doors).await?;
-    let bound = bound(&gateway, &buckyos);
+    let native = gateway.address();
+    let doors = Doors(vec![Box::new(gateway), Box::new(buckyos)]);
+    let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());
     write_run_files(config, &access, &bound)?;
@@ -204,16 +207,9 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         groups,
         store,
         access,
-        gateway,
-        buckyos,
+        native,
+        doors,
     })
-}
-
-/// Every listener by its name, with the address that it has.
-fn bound(gateway: &gateway::Handle, buckyos: &buckyos::Handle) -> Vec<(&'static str, SocketAddr)> {
-    let native = gateway.bound().into_iter().map(|one| (one.name, one.address));
-    let buckyos = buckyos.bound().into_iter().map(|one| (one.name, one.address));
-    native.chain(buckyos).collect()
 }
 
 /// Tells local clients where the zone stands and how its certificate is known.
@@ -248,7 +244,7 @@ async fn tell(config: &Config, house: &House, begun: model::Timestamp, told: &To
         zone_id: zone.zone_id().to_owned(),
         ca_fingerprint: zone.ca_fingerprint().to_owned(),
         store_engine: house.store.engine_name().to_owned(),
-        address: wiring::reached_at(config, house.gateway.address()),
+        address: wiring::reached_at(config, house.native),
         owner_code: owner_code.map(|code| code.expose().to_owned()),
         show: told.show,
         program: told.program.clone(),
@@ -263,12 +259,10 @@ async fn stop(house: House, signals: &mut StopSignals) -> Result<u8, Failure> {
             groups,
             store,
             access,
-            gateway,
-            buckyos,
+            native: _,
+            doors,
         } = house;
-        let (native, foreign) = tokio::join!(gateway.stop(DRAIN), buckyos.stop(DRAIN));
-        let mut late = native.late;
-        late.extend(foreign.late);
+        let mut late = doors.close(DRAIN).await;
         late.extend(groups.doors.stop(STEP).await.late);
         late.extend(groups.slices.stop(STEP).await.late);
         drop(access);

@@ -3,6 +3,7 @@
 //! What it leaves to others: the order of start and stop (`up`), and every rule.
 
 mod buckyos_doors;
+mod doors;
 mod files_here;
 mod front_door;
 mod jobs_here;
@@ -11,6 +12,7 @@ mod this_machine;
 mod zone_in_words;
 
 pub(crate) use buckyos_doors::open_buckyos_doors;
+pub(crate) use doors::Doors;
 pub(crate) use files_here::{files_here, files_node};
 pub(crate) use front_door::{open_front_door, reached_at};
 pub(crate) use jobs_here::{Parts as JobsParts, jobs_here};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 5 process   soke   cli
-//! 4 dialects  native  agent  scow  grid  buckyos  litekube
+//! 4 dialects  native  agent  scow  grid  buckyos  litekube, and below them caller
 //! 3 slices    nodes  overlay  tree  jobs  services  files  shells  accounts
 //! 2           access
 //! 1 ground    store  tasks  rpc  wire  confine  krpc  policy  rtcp  overlay-core
@@ -29,6 +29,8 @@ const SLICES: &[&str] = &[
     "nodes", "overlay", "tree", "jobs", "services", "files", "shells", "accounts",
 ];
 const DIALECTS: &[&str] = &["native", "agent", "scow", "grid", "buckyos", "litekube"];
+/// What every gRPC door begins with.
+const CALLER: &[&str] = &["caller"];
 const BESIDE: &[&str] = &["gateway", "runtime"];
 const PROCESS: &[&str] = &["soke", "cli"];
 const TOOLS: &[&str] = &["tests", "bench"];
@@ -49,7 +51,8 @@ const TABLE: &[(&[&str], Lists)] = &[
     (&["rpc"], &[MODEL, &["tasks", "wire"]]),
     (ACCESS, &[MODEL, GROUND]),
     (SLICES, &[MODEL, GROUND, ACCESS]),
-    (DIALECTS, &[MODEL, GROUND, WIRE, ACCESS, SLICES]),
+    (CALLER, &[MODEL, GROUND, WIRE, ACCESS]),
+    (DIALECTS, &[MODEL, GROUND, WIRE, ACCESS, SLICES, CALLER]),
     (&["gateway"], &[MODEL, GROUND, WIRE, ACCESS]),
     (&["runtime"], &[MODEL, WIRE, &["rpc", "krpc", "policy", "rtcp"]]),
     (&["cli"], &[MODEL, WIRE, &["rpc", "tasks", "runtime"]]),

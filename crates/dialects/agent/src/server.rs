@@ -37,14 +37,14 @@ impl Server {
         let connection = PeerInfo::of(extensions);
         let shown = connection.and_then(|connection| connection.certificates.first());
         let Some(certificate) = shown else {
-            return Err(fault::access(self.access.refuse(&peer)));
+            return Err(caller::fault::access(self.access.refuse(&peer)));
         };
         let node = self.access.authenticate_node(certificate, &peer).await;
         let permit = self
             .access
-            .permit_node(&node.map_err(fault::access)?, &peer)
+            .permit_node(&node.map_err(caller::fault::access)?, &peer)
             .await;
-        permit.map_err(fault::access)
+        permit.map_err(caller::fault::access)
     }
 }
 

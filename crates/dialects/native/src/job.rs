@@ -10,8 +10,9 @@ use wire::{
     soke::v1::{self, job_service_server::JobService},
 };
 
+use caller::Callers;
+
 use crate::{
-    caller::Callers,
     fault,
     job_form::{draft, encode, field},
     page,

@@ -10,7 +10,6 @@
 //! Invariants: no secret is compared, logged or kept here; what a caller reads of a failure is a code, a
 //! sentence and, where fields are at fault, all of them at once.
 
-mod caller;
 mod fault;
 mod job;
 mod job_form;
@@ -59,7 +58,7 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
         nodes,
         zone,
     } = parts;
-    let callers = Callers::new(access);
+    let callers = Callers::new(access, "native");
     routes.add_service(SessionServiceServer::new(Sessions {
         callers: callers.clone(),
     }));

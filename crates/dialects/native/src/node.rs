@@ -10,7 +10,9 @@ use wire::{
     soke::v1::{self, node_service_server::NodeService},
 };
 
-use crate::{caller::Callers, fault, page, stamp::stamp};
+use caller::Callers;
+
+use crate::{fault, page, stamp::stamp};
 
 /// Serves the calls about machines.
 #[derive(Clone)]

@@ -9,7 +9,9 @@ use wire::{
     soke::v1::{self, session_service_server::SessionService, sign_in_request},
 };
 
-use crate::{caller::Callers, fault, stamp::stamp};
+use caller::Callers;
+
+use crate::stamp::stamp;
 
 /// Serves the session calls.
 #[derive(Clone)]
@@ -25,7 +27,7 @@ impl SessionService for Sessions {
     ) -> Result<Response<v1::CreateChallengeResponse>, Status> {
         let message = request.into_inner();
         let challenge = self.callers.access().challenge(&message.user_name);
-        let challenge = challenge.map_err(fault::access)?;
+        let challenge = challenge.map_err(caller::fault::access)?;
         Ok(Response::new(v1::CreateChallengeResponse { challenge }))
     }
 
@@ -34,10 +36,10 @@ impl SessionService for Sessions {
         request: Request<v1::SignInRequest>,
     ) -> Result<Response<v1::SignInResponse>, Status> {
         let (_, extensions, message) = request.into_parts();
-        let peer = Callers::peer(&extensions);
+        let peer = self.callers.peer(&extensions);
         let proof = proof(message.proof)?;
         let signed_in = self.callers.access().sign_in(proof, &peer).await;
-        let signed_in = signed_in.map_err(fault::access)?;
+        let signed_in = signed_in.map_err(caller::fault::access)?;
         Ok(Response::new(v1::SignInResponse {
             tokens: Some(tokens(&signed_in)),
             identity: Some(identity(signed_in.identity)),
@@ -57,7 +59,7 @@ impl SessionService for Sessions {
             .access()
             .sign_out(&permit)
             .await
-            .map_err(fault::access)?;
+            .map_err(caller::fault::access)?;
         Ok(Response::new(v1::SignOutResponse {}))
     }
 
@@ -75,7 +77,7 @@ impl SessionService for Sessions {
             .access()
             .who_am_i(&permit)
             .await
-            .map_err(fault::access)?;
+            .map_err(caller::fault::access)?;
         Ok(Response::new(v1::WhoAmIResponse {
             identity: Some(identity(who)),
         }))
@@ -86,7 +88,7 @@ impl SessionService for Sessions {
         request: Request<v1::RefreshRequest>,
     ) -> Result<Response<v1::RefreshResponse>, Status> {
         let (_, extensions, message) = request.into_parts();
-        let peer = Callers::peer(&extensions);
+        let peer = self.callers.peer(&extensions);
         let mut faults = FieldFaults::new();
         faults.check(
             !message.refresh_token.is_empty(),
@@ -97,7 +99,7 @@ impl SessionService for Sessions {
         faults.finish()?;
         let token = Secret::from(message.refresh_token);
         let signed_in = self.callers.access().refresh(token, &peer).await;
-        let signed_in = signed_in.map_err(fault::access)?;
+        let signed_in = signed_in.map_err(caller::fault::access)?;
         Ok(Response::new(v1::RefreshResponse {
             tokens: Some(tokens(&signed_in)),
         }))
@@ -121,7 +123,7 @@ impl SessionService for Sessions {
             .access()
             .set_password(&permit, old.as_ref(), &new)
             .await;
-        set.map_err(fault::access)?;
+        set.map_err(caller::fault::access)?;
         Ok(Response::new(v1::SetPasswordResponse {}))
     }
 
@@ -136,7 +138,7 @@ impl SessionService for Sessions {
             .await?;
         let added = self.callers.access();
         let added = added.add_key(&permit, &message.public_key, &message.label).await;
-        added.map_err(fault::access)?;
+        added.map_err(caller::fault::access)?;
         Ok(Response::new(v1::AddKeyResponse {}))
     }
 }

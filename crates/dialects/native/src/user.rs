@@ -9,7 +9,9 @@ use wire::{
     soke::v1::{self, user_service_server::UserService},
 };
 
-use crate::{caller::Callers, fault, page};
+use caller::Callers;
+
+use crate::page;
 
 /// Serves the user calls.
 #[derive(Clone)]
@@ -34,7 +36,7 @@ impl UserService for Users {
             unix_name: message.unix_name,
         };
         let made = self.callers.access().create_user(&permit, &wanted).await;
-        let (made, code) = made.map_err(fault::access)?;
+        let (made, code) = made.map_err(caller::fault::access)?;
         Ok(Response::new(v1::CreateUserResponse {
             user: Some(encode(made)),
             sign_in_code: code.expose().to_owned(),
@@ -52,7 +54,7 @@ impl UserService for Users {
         let after = page::token(&mut faults, &message.page_token);
         faults.finish()?;
         let page = self.callers.access().list_users(&permit, most, after).await;
-        let page = page.map_err(fault::access)?;
+        let page = page.map_err(caller::fault::access)?;
         Ok(Response::new(v1::ListUsersResponse {
             users: page.users.into_iter().map(encode).collect(),
             next_page_token: page.next.unwrap_or_default(),
@@ -68,7 +70,7 @@ impl UserService for Users {
         named(&message.user_name)?;
         let code = self.callers.access();
         let code = code.create_sign_in_code(&permit, &message.user_name).await;
-        let code = code.map_err(fault::access)?;
+        let code = code.map_err(caller::fault::access)?;
         Ok(Response::new(v1::CreateSignInCodeResponse {
             sign_in_code: code.expose().to_owned(),
         }))
@@ -86,7 +88,7 @@ impl UserService for Users {
         named(&message.user_name)?;
         let ended = self.callers.access();
         let ended = ended.revoke_sessions(&permit, &message.user_name).await;
-        let ended = ended.map_err(fault::access)?;
+        let ended = ended.map_err(caller::fault::access)?;
         Ok(Response::new(v1::RevokeSessionsResponse { ended }))
     }
 }

@@ -9,7 +9,9 @@ use model::Timestamp;
 use tonic::{Request, Response, Status};
 use wire::soke::v1::{self, zone_service_server::ZoneService};
 
-use crate::{caller::Callers, fault, stamp::stamp};
+use caller::Callers;
+
+use crate::{fault, stamp::stamp};
 
 /// How one part of the zone is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,26 +3,13 @@
 //! The rows come from the contract of SCOW's portal; where it leaves a choice, decision 0009 says what was chosen.
 //! The cause of a fault of ours goes to the log, under the call's id, and nowhere else.
 
-use std::error::Error;
-
+use caller::fault::{access, log};
 use files::Why;
 use model::ErrorKind;
 use tonic::{Code, Status};
 use wire::FieldFaults;
 
 use crate::{submit::field, trouble};
-
-pub(crate) fn access(error: access::Error) -> Status {
-    if let access::Error::Invalid(faults) = &error {
-        let mut fields = FieldFaults::new();
-        for fault in &faults.0 {
-            fields.add(fault.field, &fault.what, &fault.want);
-        }
-        return fields.into_status();
-    }
-    log(error.kind(), &error);
-    wire::status(error.kind(), error.to_string())
-}
 
 /// Adds what the slice finds wrong with a draft, by the message's fields.
 pub(crate) fn add_draft(fields: &mut FieldFaults, faults: &[jobs::Fault]) {
@@ -58,10 +45,6 @@ pub(crate) fn jobs(error: jobs::Error, cluster: &str) -> Status {
         | ErrorKind::Deadline
         | ErrorKind::Unimplemented => trouble::engine_failed(cluster, kind, &text),
     }
-}
-
-pub(crate) fn bearer(error: &rpc::Error) -> Status {
-    wire::status(error.kind(), error.to_string())
 }
 
 pub(crate) fn denied(text: &str) -> Status {
@@ -112,17 +95,5 @@ pub(crate) fn file_or_folder(error: files::Error) -> Status {
         | files::Error::Start(_)
         | files::Error::Socket(_)
         | files::Error::Panicked(_) => trouble::remote_failed(&text),
-    }
-}
-
-/// Logs the chain of a fault that is ours or a machine's; what a caller did wrong is no line in the log.
-fn log(kind: ErrorKind, error: &(dyn Error + 'static)) {
-    if matches!(
-        kind,
-        ErrorKind::Internal | ErrorKind::Unavailable | ErrorKind::Deadline
-    ) {
-        let sources = std::iter::successors(error.source(), |source| (*source).source());
-        let chain = sources.fold(error.to_string(), |text, source| format!("{text}: {source}"));
-        tracing::error!(error = chain, "a call failed");
     }
 }

@@ -16,7 +16,7 @@ use wire::{
     },
 };
 
-use crate::{MOST_ANSWER, caller::Callers, fault, text};
+use crate::{MOST_ANSWER, fault, for_whom::Callers, text};
 
 /// Serves the file calls.
 #[derive(Clone)]

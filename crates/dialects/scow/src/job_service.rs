@@ -18,9 +18,9 @@ use wire::{
 };
 
 use crate::{
-    MOST_ANSWER,
-    caller::Callers,
-    fault, row,
+    MOST_ANSWER, fault,
+    for_whom::Callers,
+    row,
     submit::{draft, refuse_extras},
 };
 

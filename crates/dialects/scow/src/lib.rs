@@ -10,9 +10,9 @@
 //! Invariants: a request's `user_id` is never believed: it must name the bearer's own user; a trailer is ASCII
 //! whatever a text holds; no answer is longer than a client takes.
 
-mod caller;
 mod fault;
 mod file_service;
+mod for_whom;
 mod job_service;
 mod row;
 mod submit;
@@ -37,8 +37,8 @@ use wire::scow::{
     },
 };
 
-use caller::Callers;
 use file_service::Files;
+use for_whom::Callers;
 use job_service::Jobs;
 
 /// The most bytes of one answer: the limit that gRPC libraries put on a received message.

@@ -18,7 +18,7 @@ use super::{
     local::{self, Standing},
     step,
 };
-use crate::{Error, node::Observed, stage::chain};
+use crate::{Error, node::Observed};
 
 /// How often a stage that has not yet said who it is, or that its program runs, is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -66,7 +66,7 @@ impl LocalNode {
                 watched = node.follow(id, stage) => watched,
             };
             if let Err(error) = watched {
-                tracing::error!(job = %id, error = chain(&error), "the stage of a job cannot be watched");
+                tracing::error!(job = %id, error = model::chain(&error), "the stage of a job cannot be watched");
             }
         });
     }

@@ -34,7 +34,7 @@ pub(super) fn run() -> Result<(), Error> {
         return Ok(());
     };
     File::from(report)
-        .write_all(super::chain(&error).as_bytes())
+        .write_all(model::chain(&error).as_bytes())
         .map_err(Error::step("report why nothing runs"))
 }
 

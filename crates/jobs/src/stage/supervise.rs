@@ -79,7 +79,7 @@ pub(super) fn supervise(path: &Path) -> Result<(), Error> {
         Err(error) => {
             let started = folder.started_at().ok().flatten();
             let cause = started.map_or(Cause::NotStarted, |_at| Cause::Broken);
-            nothing_ran(started.unwrap_or(began), &clock, cause, super::chain(&error))
+            nothing_ran(started.unwrap_or(began), &clock, cause, model::chain(&error))
         }
     };
     // Whatever the keeper has left, by whichever way there is.

@@ -38,5 +38,5 @@ pub(crate) fn door_for_nodes(
         nodes: nodes.clone(),
     };
     agent::add_to(routes, parts);
-    agent::door(access, Links::new()).map_err(Failure::Link)
+    Ok(agent::door(access, Links::new())?)
 }

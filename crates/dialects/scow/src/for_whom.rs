@@ -3,7 +3,7 @@
 //! SCOW's own server believes the `user_id` of a request. Here a call carries a bearer, and `user_id` must be the
 //! name of the bearer's own user. What it leaves to others: judging credential and right (`access`).
 
-use access::{Access, Action, Actor, Credential, Peer, Permit, Secret};
+use access::{Access, Action, Permit};
 use tonic::{Extensions, Status, metadata::MetadataMap};
 use wire::FieldFaults;
 
@@ -12,13 +12,14 @@ use crate::{fault, trouble};
 /// Asks `access` on behalf of a call, and knows the zone's clusters.
 #[derive(Clone)]
 pub(crate) struct Callers {
-    access: Access,
+    callers: caller::Callers,
     cluster: String,
 }
 
 impl Callers {
-    pub(crate) const fn new(access: Access, cluster: String) -> Self {
-        Self { access, cluster }
+    pub(crate) fn new(access: Access, cluster: String) -> Self {
+        let callers = caller::Callers::new(access, "scow");
+        Self { callers, cluster }
     }
 
     /// The id of the zone's cluster.
@@ -32,20 +33,7 @@ impl Callers {
         metadata: &MetadataMap,
         extensions: &Extensions,
     ) -> Result<Permit<A>, Status> {
-        let peer = peer(extensions);
-        let actor = self.actor(metadata, &peer).await?;
-        self.access.permit(&actor, &peer).await.map_err(fault::access)
-    }
-
-    async fn actor(&self, metadata: &MetadataMap, peer: &Peer) -> Result<Actor, Status> {
-        let Some(bearer) = rpc::bearer(metadata).map_err(|error| fault::bearer(&error))? else {
-            return Err(fault::access(self.access.refuse(peer)));
-        };
-        let credential = Credential::Bearer(Secret::from(bearer.into_text()));
-        self.access
-            .authenticate(credential, peer)
-            .await
-            .map_err(fault::access)
+        self.callers.permit(metadata, extensions).await
     }
 
     /// Checks the two fields that every request has together with the others, and gives what the others say.
@@ -73,14 +61,5 @@ impl Callers {
             return Err(trouble::unknown_cluster(&[&self.cluster]));
         }
         Ok(others)
-    }
-}
-
-fn peer(extensions: &Extensions) -> Peer {
-    let address = rpc::PeerInfo::of(extensions).map(|peer| peer.address.ip());
-    let peer = Peer::new(address, "scow");
-    match rpc::RequestId::of(extensions) {
-        Some(id) => peer.with_request_id(id.as_str()),
-        None => peer,
     }
 }
