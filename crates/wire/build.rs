@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 
+/// Cargo starts this in the crate's folder.
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let root = PathBuf::from("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=secret_messages.txt");
@@ -52,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Reads the messages that carry a secret, as (protobuf name, Rust path).
 fn secret_messages() -> Result<Vec<(String, String)>, Box<dyn Error>> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("secret_messages.txt"))?;
+    let text = fs::read_to_string("secret_messages.txt")?;
     let mut messages = Vec::new();
     for line in text
         .lines()
