@@ -23,6 +23,14 @@ pub enum Error {
         /// Which step failed.
         source: rpc::Error,
     },
+    /// A dialect's HTTP listener does not open.
+    #[error("open the listener {name}")]
+    OpenDoor {
+        /// The listener's name, as in the configuration.
+        name: &'static str,
+        /// Which step failed.
+        source: rpc::Error,
+    },
 }
 
 impl Error {
@@ -31,7 +39,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Host { .. } => ErrorKind::Invalid,
-            Error::Open { source } => source.kind(),
+            Error::Open { source } | Error::OpenDoor { source, .. } => source.kind(),
         }
     }
 }

@@ -14,7 +14,9 @@
 mod error;
 mod gate;
 mod hosts;
+pub mod http_door;
 mod page;
+pub mod proxy;
 
 use std::{net::SocketAddr, time::Duration};
 

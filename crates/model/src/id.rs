@@ -128,6 +128,9 @@ pub enum Job {}
 /// Marks ids of nodes.
 #[derive(Debug)]
 pub enum Node {}
+/// Marks ids of services.
+#[derive(Debug)]
+pub enum Service {}
 
 /// The id of a user.
 pub type UserId = Id<User>;
@@ -137,6 +140,8 @@ pub type SessionId = Id<Session>;
 pub type JobId = Id<Job>;
 /// The id of a node.
 pub type NodeId = Id<Node>;
+/// The id of a service.
+pub type ServiceId = Id<Service>;
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ mod time;
 
 pub use chain::chain;
 pub use error_kind::ErrorKind;
-pub use id::{BadId, Id, JobId, NodeId, SessionId, UserId};
+pub use id::{BadId, Id, JobId, NodeId, ServiceId, SessionId, UserId};
 pub use money::Money;
 pub use name::{BadName, Name};
 pub use time::{Span, Timestamp};
