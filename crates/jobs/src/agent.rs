@@ -1,31 +1,20 @@
-//! The local node: starts stages, finds them again after a restart, and reports how jobs stand.
+//! The local node: turns orders into stages on this machine and reports how they stand.
 //!
-//! The truth is the job's folder (`DATA/jobs/<id>`): an order, who supervises it, how it ended. What is kept
-//! in memory is only what the folders said last. A stage holds a lock on its order as long as it lives, so
-//! that two agents, or an agent and its own past, never run a job twice. What it leaves to others: the stage
-//! (module `stage`), decisions (module `reconcile`).
+//! What it leaves to others: the stages and finding them again after a restart (crate `stage`), decisions (module
+//! `reconcile`).
 
-mod adopt;
-mod local;
-
-use std::{
-    collections::BTreeMap,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use confine::{Account, Confine, cgroup};
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
-use model::{JobId, Span};
+use model::{JobId, Span, id};
+use stage::{Spec, Stages};
 use tasks::{Clock, Tasks};
-use tokio::sync::Notify;
 
 use crate::{
     Error,
-    node::{Capacity, Observed, OnNode, Order, ReadAsUser, Report},
+    node::{Capacity, OnNode, Order, ReadAsUser, Report},
 };
 
 /// What the owner of this machine decides about jobs on it.
@@ -92,66 +81,88 @@ pub struct LocalNode {
 }
 
 struct Inner {
-    tasks: Tasks,
-    clock: Clock,
+    stages: Stages<id::Job>,
     confine: Confine,
-    program: PathBuf,
-    folder: PathBuf,
     reader: Arc<dyn ReadAsUser>,
     config: Config,
     capacity: Capacity,
     base: Option<cgroup::Base>,
-    known: Mutex<BTreeMap<JobId, Observed>>,
-    news: Notify,
 }
 
 impl LocalNode {
-    /// Opens the node's folder and finds the jobs of an earlier agent: running ones are watched again, ended
-    /// ones reported.
+    /// Opens the node's folder `DATA/jobs` and finds the jobs of an earlier agent: running ones are watched again,
+    /// ended ones reported.
     ///
     /// # Errors
     /// The folder cannot be made or read.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let tasks = parts.tasks.child();
-        let opened = tasks
-            .blocking("jobs.open", move || local::open(parts))
+        let Parts {
+            tasks,
+            clock,
+            confine,
+            program,
+            data,
+            reader,
+            config,
+        } = parts;
+        let folder = data.join("jobs");
+        let (control_groups, opened) = (config.control_groups, data);
+        let base = tasks
+            .blocking("jobs.open", move || {
+                control_groups.then(|| base_of(&opened)).transpose()
+            })
             .await
-            .map_err(|_panicked| Error::Panicked)?;
-        let (mut inner, found) = opened?;
-        inner.tasks = tasks;
-        let node = Self {
-            inner: Arc::new(inner),
+            .map_err(|_panicked| Error::Panicked)??
+            .flatten();
+        let stages = stage::Parts {
+            tasks,
+            clock,
+            program,
+            folder,
+            base: base.clone(),
         };
-        for id in found {
-            node.adopt(id).await?;
-        }
-        Ok(node)
-    }
-
-    /// Runs a step that may block.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        step: &'static str,
-        work: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let inner = Arc::clone(&self.inner);
-        let done = self.inner.tasks.blocking(step, move || work(&inner)).await;
-        done.map_err(|_panicked| Error::Panicked)?
+        let inner = Inner {
+            stages: Stages::open(stages).await?,
+            capacity: capacity(&config, &confine, base.as_ref()),
+            confine,
+            reader,
+            config,
+            base,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 }
 
-impl Inner {
-    fn known(&self) -> MutexGuard<'_, BTreeMap<JobId, Observed>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn base_of(data: &std::path::Path) -> Result<Option<cgroup::Base>, Error> {
+    let label = cgroup::label_of(data).map_err(step("look at the data folder"))?;
+    Ok(cgroup::Base::prepare(&label))
+}
 
-    /// Notes how a job stands and wakes the reconciler where that is new.
-    fn note(&self, id: JobId, observed: Observed) {
-        let before = self.known().insert(id, observed.clone());
-        if before.as_ref() != Some(&observed) {
-            self.news.notify_one();
-        }
+fn capacity(config: &Config, confine: &Confine, base: Option<&cgroup::Base>) -> Capacity {
+    let mut reduced = confine.abilities().reduced();
+    if !base.is_some_and(cgroup::Base::holds_memory) {
+        reduced
+            .push("no control group holds memory: memory of jobs is sampled ten times a second".to_owned());
     }
+    Capacity {
+        name: config.name.clone(),
+        cores: config.cores.unwrap_or_else(machine_cores),
+        memory_bytes: config.memory_bytes.unwrap_or_else(machine_memory),
+        reduced,
+    }
+}
+
+fn machine_cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(1)
+}
+
+fn machine_memory() -> u64 {
+    let facts = rustix::system::sysinfo();
+    let bytes = facts.totalram.saturating_mul(u64::from(facts.mem_unit));
+    bytes / 10 * 9
 }
 
 impl OnNode for LocalNode {
@@ -160,41 +171,31 @@ impl OnNode for LocalNode {
     }
 
     fn start(&self, order: Order) -> BoxFuture<'_, Result<(), Error>> {
+        let inner = Arc::clone(&self.inner);
         async move {
-            let id = order.id;
-            let stage = self
-                .blocking("jobs.start", move |inner| local::start(inner, &order))
-                .await?;
-            if let Some(stage) = stage {
-                self.watch_own(id, stage);
-            }
-            Ok(())
+            let stages = inner.stages.clone();
+            let started = stages.start(order.id, move || spec(&inner, &order)).await;
+            Ok(started?)
         }
         .boxed()
     }
 
     fn end(&self, job: JobId) -> BoxFuture<'_, Result<(), Error>> {
-        self.blocking("jobs.end", move |inner| local::end(inner, job))
-            .boxed()
+        async move { Ok(self.inner.stages.end(job).await?) }.boxed()
     }
 
     fn observe(&self) -> BoxFuture<'_, Result<Vec<Report>, Error>> {
-        let known = self.inner.known();
-        let report = |(id, observed): (&JobId, &Observed)| Report {
-            id: *id,
-            observed: observed.clone(),
-        };
-        let reports = known.iter().map(report).collect();
-        futures::future::ready(Ok(reports)).boxed()
+        let known = self.inner.stages.observe();
+        let reports = known.into_iter().map(|(id, observed)| Report { id, observed });
+        futures::future::ready(Ok(reports.collect())).boxed()
     }
 
     fn forget(&self, job: JobId) -> BoxFuture<'_, Result<(), Error>> {
-        self.blocking("jobs.forget", move |inner| local::forget(inner, job))
-            .boxed()
+        async move { Ok(self.inner.stages.forget(job).await?) }.boxed()
     }
 
     fn changed(&self) -> BoxFuture<'_, ()> {
-        self.inner.news.notified().boxed()
+        self.inner.stages.changed().boxed()
     }
 
     fn read(&self, account: &Account, path: &str, offset: u64) -> BoxStream<'static, Result<Bytes, Error>> {
@@ -202,10 +203,44 @@ impl OnNode for LocalNode {
     }
 }
 
-fn step(step: &'static str) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::Node { step, source }
+/// The order for a stage; makes the home where the zone owns it.
+fn spec(inner: &Inner, order: &Order) -> Result<Spec, confine::Error> {
+    let config = &inner.config;
+    let mut plan = inner.confine.plan(&order.account)?;
+    plan.limits.processes = config.processes;
+    plan.limits.open_files = config.open_files;
+    plan.limits.file_bytes = config.file_bytes;
+    plan.temporary_bytes = order.memory_bytes;
+    if !inner.base.as_ref().is_some_and(cgroup::Base::holds_memory) {
+        // Between two samples a single process shall not take much more than its share.
+        plan.limits.data_bytes = Some(order.memory_bytes.saturating_add(order.memory_bytes / 4));
+    }
+    let variables = [
+        ("SOKE_JOB_ID", order.id.to_string()),
+        ("SOKE_JOB_NUMBER", order.number.to_string()),
+        ("SOKE_JOB_NAME", order.name.clone()),
+        ("SOKE_JOB_CORES", order.cores.to_string()),
+        ("SOKE_JOB_MEMORY_BYTES", order.memory_bytes.to_string()),
+        ("SOKE_JOB_NODE", config.name.clone()),
+    ];
+    Ok(Spec {
+        name: order.id.to_string(),
+        plan,
+        cgroup: inner.base.clone(),
+        work: order.work.clone(),
+        environment: variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        working_directory: order.working_directory.clone(),
+        stdout: order.stdout_path.clone(),
+        stderr: order.stderr_path.clone(),
+        memory_bytes: order.memory_bytes,
+        time_limit: Some(order.time_limit),
+        grace: Span::from(config.grace),
+    })
 }
 
-fn grace(config: &Config) -> Span {
-    Span::from(config.grace)
+fn step(step: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::Node { step, source }
 }

@@ -1,6 +1,6 @@
 //! Ending a job: the wish is durable before it is answered; the reconciler and the stage carry it out.
 //!
-//! What it leaves to others: killing (module `stage`).
+//! What it leaves to others: killing (crate `stage`).
 
 use access::{Permit, Scope};
 

@@ -6,8 +6,9 @@ use std::fmt;
 
 use model::Span;
 use serde::{Deserialize, Serialize};
+use stage::Work;
 
-use crate::{Config, node::Capacity, stage::Work};
+use crate::{Config, node::Capacity};
 
 /// A job as somebody wants it. What is `None` or empty takes the zone's default; what is given is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

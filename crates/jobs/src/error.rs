@@ -87,9 +87,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The work cannot be set apart.
-    #[error("set work apart")]
-    Confine(#[source] confine::Error),
+    /// The stage of a job failed.
+    #[error("look after the job's stage")]
+    Stage(#[from] stage::Error),
     /// A step ended in a panic, which is logged.
     #[error("the step ended in a panic")]
     Panicked,
@@ -115,7 +115,7 @@ impl Error {
             Error::Stopping => ErrorKind::Unavailable,
             Error::Row { .. } | Error::Node { .. } | Error::Panicked => ErrorKind::Internal,
             Error::Output { kind, .. } => *kind,
-            Error::Confine(error) => error.kind(),
+            Error::Stage(error) => error.kind(),
             Error::Access(error) => error.kind(),
             Error::Store(error) => error.kind(),
         }

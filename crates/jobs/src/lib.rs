@@ -2,7 +2,7 @@
 //!
 //! Request path: door -> [`Handle`] with a permit -> a row and its change in one durable transaction ->
 //! the reconciler (module `reconcile`) compares rows with what the node reports -> [`node::OnNode`] ->
-//! a stage (module [`stage`]) that outlives the server and writes how the job ended.
+//! a stage (crate `stage`) that outlives the server and writes how the job ended.
 //! What it leaves to others: who may do it (crate `access`), as whom work is done (crate `confine`), protocols
 //! (the dialects), reading files as users ([`node::ReadAsUser`]).
 //!
@@ -26,7 +26,6 @@ mod output;
 mod reconcile;
 mod record;
 mod session;
-pub mod stage;
 mod state;
 mod submit;
 mod turn;

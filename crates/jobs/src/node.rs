@@ -3,17 +3,13 @@
 //! The local agent (module `agent`) does it on this machine; a link to another machine will do the same.
 //! What it leaves to others: which job runs where and when (module `reconcile`).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use confine::Account;
 use futures::{future::BoxFuture, stream::BoxStream};
-use model::{JobId, Span, Timestamp};
+use model::{JobId, Span};
+use stage::{Observed, Work};
 
-use crate::{
-    Error,
-    stage::{Exit, Work},
-};
+use crate::Error;
 
 /// What a node does for jobs. Every call may be repeated.
 pub trait OnNode: Send + Sync + 'static {
@@ -93,20 +89,4 @@ pub struct Report {
     pub id: JobId,
     /// How it stands.
     pub observed: Observed,
-}
-
-/// How a job stands on a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Observed {
-    /// Its stage is there; the program does not run yet.
-    Starting,
-    /// The program runs.
-    Running {
-        /// Since this instant.
-        started_at: Timestamp,
-    },
-    /// It has ended.
-    Ended(Arc<Exit>),
-    /// Its stage is gone without a record.
-    Lost,
 }

@@ -8,13 +8,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use access::SystemPermit;
 use model::{ErrorKind, JobId, Span};
+use stage::{Cause, Exit, Observed};
 use tasks::{Policy, Tasks};
 
 use crate::{
     Error, Inner, State,
-    node::{Observed, Report},
+    node::Report,
     record::{self, Record, TOPIC},
-    stage::{Cause, Exit},
     state::Event,
     turn::{self, Claim, Past, Room},
 };

@@ -4,7 +4,7 @@
 
 use model::Timestamp;
 
-use crate::stage::{Cause, Exit};
+use stage::{Cause, Exit};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,15 +13,15 @@ use futures::stream::BoxStream;
 use jobs::{
     agent::{self, LocalNode},
     node::{OnNode as _, Order, ReadAsUser},
-    stage::{SUBCOMMAND, Work},
 };
 use model::{JobId, Span, Timestamp};
+use stage::{SUBCOMMAND, Work};
 use tasks::{Clock, Tasks};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
-        Some((word, rest)) if word == SUBCOMMAND => jobs::stage::main(rest),
+        Some((word, rest)) if word == SUBCOMMAND => stage::main(rest),
         Some((word, rest)) if word == "probe" => match confine::answer_probe(&["probe"], rest) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_not_possible) => ExitCode::FAILURE,

@@ -131,6 +131,9 @@ pub enum Node {}
 /// Marks ids of services.
 #[derive(Debug)]
 pub enum Service {}
+/// Marks ids of runs of services.
+#[derive(Debug)]
+pub enum Run {}
 
 /// The id of a user.
 pub type UserId = Id<User>;
@@ -142,6 +145,8 @@ pub type JobId = Id<Job>;
 pub type NodeId = Id<Node>;
 /// The id of a service.
 pub type ServiceId = Id<Service>;
+/// The id of one run of a service: of its process from one start to its end.
+pub type RunId = Id<Run>;
 
 #[cfg(test)]
 mod tests {

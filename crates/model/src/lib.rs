@@ -6,14 +6,14 @@
 
 mod chain;
 mod error_kind;
-mod id;
+pub mod id;
 mod money;
 mod name;
 mod time;
 
 pub use chain::chain;
 pub use error_kind::ErrorKind;
-pub use id::{BadId, Id, JobId, NodeId, ServiceId, SessionId, UserId};
+pub use id::{BadId, Id, JobId, NodeId, RunId, ServiceId, SessionId, UserId};
 pub use money::Money;
 pub use name::{BadName, Name};
 pub use time::{Span, Timestamp};

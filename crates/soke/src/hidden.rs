@@ -17,7 +17,7 @@ pub(crate) fn answer(arguments: &[String]) -> Option<ExitCode> {
             Err(_not_possible) => ExitCode::FAILURE,
         }),
         USER_AGENT => Some(files::agent::main()),
-        jobs::stage::SUBCOMMAND => Some(jobs::stage::main(rest)),
+        stage::SUBCOMMAND => Some(stage::main(rest)),
         _ => None,
     }
 }

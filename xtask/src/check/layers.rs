@@ -5,7 +5,7 @@
 //! 4 dialects  native  agent  scow  grid  buckyos  litekube, and below them caller
 //! 3 slices    nodes  overlay  tree  jobs  services  files  shells  accounts
 //! 2           access
-//! 1 ground    store  tasks  rpc  wire  confine  krpc  policy  rtcp  overlay-core
+//! 1 ground    store  tasks  rpc  wire  confine  stage  krpc  policy  rtcp  overlay-core
 //! 0 words     model
 //!   beside    gateway  runtime  and the tools: tests  testbed  bench  xtask
 //! ```
@@ -16,6 +16,7 @@ const GROUND: &[&str] = &[
     "tasks",
     "rpc",
     "confine",
+    "stage",
     "krpc",
     "policy",
     "rtcp",
@@ -49,6 +50,7 @@ const TABLE: &[(&[&str], Lists)] = &[
     ),
     (&["store", "confine"], &[MODEL, &["tasks"]]),
     (&["rpc"], &[MODEL, &["tasks", "wire"]]),
+    (&["stage"], &[MODEL, &["tasks", "confine"]]),
     (ACCESS, &[MODEL, GROUND]),
     (SLICES, &[MODEL, GROUND, ACCESS]),
     (CALLER, &[MODEL, GROUND, WIRE, ACCESS]),

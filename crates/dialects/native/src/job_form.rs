@@ -2,8 +2,9 @@
 //!
 //! What it leaves to others: what is a good job (`jobs`).
 
-use jobs::{Draft, Job, State, stage::Work};
+use jobs::{Draft, Job, State};
 use model::Span;
+use stage::Work;
 use wire::{FieldFaults, soke::v1};
 
 use crate::stamp::stamp;

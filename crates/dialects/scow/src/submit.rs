@@ -3,8 +3,9 @@
 //! What it leaves to others: what a good job is (`jobs`); here are only the fields that SCOW has and a draft has
 //! not, and their units.
 
-use jobs::{Draft, stage::Work};
+use jobs::Draft;
 use model::{ErrorKind, Span};
+use stage::Work;
 use tonic::Status;
 use wire::{
     FieldFaults,

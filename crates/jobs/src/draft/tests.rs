@@ -3,7 +3,9 @@
 use model::Span;
 
 use super::{Draft, MOST_SCRIPT_BYTES, settle};
-use crate::{Config, node::Capacity, stage::Work};
+use stage::Work;
+
+use crate::{Config, node::Capacity};
 
 fn node() -> Capacity {
     Capacity {

@@ -3,7 +3,7 @@
 use model::{Span, Timestamp};
 
 use super::{Event, Standing, State};
-use crate::stage::{Cause, Exit};
+use stage::{Cause, Exit};
 
 fn exit(cause: Cause, code: Option<i32>) -> Exit {
     Exit {

@@ -8,11 +8,9 @@ use std::{
 };
 
 use confine::process::Identity;
-use jobs::{
-    node::{Observed, OnNode as _},
-    stage::Cause,
-};
+use jobs::node::OnNode as _;
 use model::JobId;
+use stage::{Cause, Observed};
 
 use crate::machine::{BOTH, Machine, Mode, count, eventually, script, stand_in};
 

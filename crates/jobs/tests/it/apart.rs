@@ -1,6 +1,7 @@
 //! What a job cannot reach: other homes, the data folder, the agent, its own stage (Q07, Q08, Q12).
 
-use jobs::{node::OnNode as _, stage::Cause};
+use jobs::node::OnNode as _;
+use stage::Cause;
 
 use crate::machine::{BOTH, Machine, Mode, abilities, account, script};
 

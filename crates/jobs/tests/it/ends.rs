@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jobs::stage::{Cause, Work};
 use model::Span;
+use stage::{Cause, Work};
 
 use crate::machine::{BOTH, Machine, Mode, order, script};
 

@@ -1,7 +1,8 @@
 //! Jobs that do not want to end, want too much, or hide (Q05): all of it is dead after the end, the host is
 //! well, and the limits held.
 
-use jobs::{node::OnNode as _, stage::Cause};
+use jobs::node::OnNode as _;
+use stage::Cause;
 
 use crate::machine::{BOTH, Machine, Mode, abilities, eventually, script};
 

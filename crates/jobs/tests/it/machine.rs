@@ -7,10 +7,10 @@ use confine::{Abilities, Account, Confine, process};
 use futures::{StreamExt as _, stream::BoxStream};
 use jobs::{
     agent::{self, LocalNode},
-    node::{Observed, OnNode, Order, ReadAsUser},
-    stage::{Exit, Work},
+    node::{OnNode, Order, ReadAsUser},
 };
 use model::{JobId, Span, Timestamp};
+use stage::{Exit, Observed, Work};
 use tasks::{Clock, Tasks};
 use tempfile::TempDir;
 

@@ -4,8 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use access::{Access, Action, Actor, Credential, NewUser, Peer, Permit, Proof, Secret, SignedIn};
 use futures::StreamExt as _;
-use jobs::{Cancel, Draft, Error, Filter, Get, Handle, Job, List, Output, State, Submit, Which, stage::Work};
+use jobs::{Cancel, Draft, Error, Filter, Get, Handle, Job, List, Output, State, Submit, Which};
 use model::{ErrorKind, Span, Timestamp};
+use stage::Work;
 use store::{Engine, Store};
 use tasks::{Clock, Tasks};
 

@@ -14,10 +14,10 @@ use futures::{
 };
 use jobs::{
     Error,
-    node::{Capacity, Observed, OnNode, Order, Report},
-    stage::{Cause, Exit},
+    node::{Capacity, OnNode, Order, Report},
 };
 use model::{JobId, Span, Timestamp};
+use stage::{Cause, Exit, Observed};
 use tokio::sync::Notify;
 
 /// What every job has written so far.

@@ -1,4 +1,4 @@
-//! The job's folder on the node: what the agent orders, who supervises it, how it ended.
+//! The work's folder on the node: what the agent orders, who supervises it, how it ended.
 //!
 //! What it leaves to others: the steps that write and read it.
 
@@ -12,7 +12,7 @@ use confine::{Plan, cgroup, process::Identity};
 use model::{Span, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::durable;
+use crate::durable;
 
 /// What is to be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +24,10 @@ pub enum Work {
     Arguments(Vec<String>),
 }
 
-/// Everything that the stage must know of a job.
+/// Everything that the stage must know of a piece of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
-    /// The job's id: the name of its control group.
+    /// The id of the work: the name of its control group.
     pub name: String,
     /// As whom and how apart.
     pub plan: Plan,
@@ -35,7 +35,7 @@ pub struct Spec {
     pub cgroup: Option<cgroup::Base>,
     /// What is run.
     pub work: Work,
-    /// What the job finds in its environment besides the plan's: `SOKE_JOB_*`.
+    /// What the work finds in its environment besides the plan's.
     pub environment: BTreeMap<String, String>,
     /// Relative to the home; made when it is not there.
     pub working_directory: String,
@@ -43,15 +43,15 @@ pub struct Spec {
     pub stdout: String,
     /// Relative to the working directory.
     pub stderr: String,
-    /// Of all processes of the job together.
+    /// Of all processes of the work together.
     pub memory_bytes: u64,
-    /// By the monotonic clock, from the start of the program.
-    pub time_limit: Span,
-    /// Between asking the job to end and killing it.
+    /// By the monotonic clock, from the start of the program; none: as long as it likes.
+    pub time_limit: Option<Span>,
+    /// Between asking the work to end and killing it.
     pub grace: Span,
 }
 
-/// Why a job is at its end.
+/// Why a piece of work is at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -65,11 +65,11 @@ pub enum Cause {
     MemoryLimit,
     /// It could not be started.
     NotStarted,
-    /// Its keeper was killed from outside, and the job with it.
+    /// Its keeper was killed from outside, and the work with it.
     Broken,
 }
 
-/// How a job ended and what it used.
+/// How a piece of work ended and what it used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// Why.
@@ -78,7 +78,7 @@ pub struct Exit {
     pub reason: String,
     /// The exit code of the program, or 128 + the signal that ended it.
     pub code: Option<i32>,
-    /// CPU time of all processes of the job.
+    /// CPU time of all processes of the work.
     pub cpu: Span,
     /// The most bytes of memory at one moment.
     pub peak_memory_bytes: u64,
@@ -90,12 +90,12 @@ pub struct Exit {
     pub ran: Span,
 }
 
-/// A job's folder, `DATA/jobs/<id>`; it belongs to the agent and is closed to everybody else.
+/// The folder of one piece of work, such as `DATA/jobs/<id>`; it belongs to the agent and is closed to everybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Takes the path of a job's folder.
+    /// Takes the path of such a folder.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -150,7 +150,7 @@ impl Folder {
         durable::write(&self.0, "exit.json", exit)
     }
 
-    /// How the job ended, once it has.
+    /// How the work ended, once it has.
     ///
     /// # Errors
     /// The file is there and cannot be read.

@@ -10,11 +10,11 @@ use std::{
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Exit, Spec};
+use crate::spec::{Exit, Spec};
 
 /// Commands of the supervisor, one byte each.
-pub(super) const END: u8 = b'e';
-pub(super) const MEMORY: u8 = b'm';
+pub(crate) const END: u8 = b'e';
+pub(crate) const MEMORY: u8 = b'm';
 
 /// The longest order, in bytes.
 const LONGEST_ORDER: u64 = 64 << 20;
@@ -22,22 +22,22 @@ const LONGEST_ORDER: u64 = 64 << 20;
 /// What the keeper says to the supervisor, one JSON line each.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// The program runs since this instant.
     Started(Timestamp),
-    /// Everything of the job has ended.
+    /// Everything of the work has ended.
     Ended(Exit),
 }
 
 /// Sends the order: its length as eight bytes, then itself.
-pub(super) fn send_order(to: &mut impl Write, spec: &Spec) -> io::Result<()> {
+pub(crate) fn send_order(to: &mut impl Write, spec: &Spec) -> io::Result<()> {
     let bytes = serde_json::to_vec(spec).map_err(io::Error::other)?;
     to.write_all(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes())?;
     to.write_all(&bytes)
 }
 
 /// Takes the order in.
-pub(super) fn read_order(from: &mut File) -> io::Result<Vec<u8>> {
+pub(crate) fn read_order(from: &mut File) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     from.read_exact(&mut length)?;
     let length = u64::from_be_bytes(length);

@@ -1,6 +1,6 @@
-//! The outer step: holds the job's folder, bounds the job, hears the agent, and writes how it ended.
+//! The outer step: holds the work's folder, bounds the work, hears the agent, and writes how it ended.
 //!
-//! What it leaves to others: the job itself (module `keep`).
+//! What it leaves to others: the work itself (module `keep`).
 
 use std::{
     fs::File,
@@ -29,7 +29,7 @@ use rustix::{
 };
 use tasks::Clock;
 
-use super::{
+use crate::{
     Error, KEEP, NAME, SUBCOMMAND, keep,
     spec::{Cause, Exit, Folder, Spec},
     words::{self, Word},
@@ -37,15 +37,15 @@ use super::{
 
 /// How often the control group is asked for kills for want of memory.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// How long the keeper may take beyond the job's grace before it is killed itself.
+/// How long the keeper may take beyond the work's grace before it is killed itself.
 const KEEPER_GRACE: Duration = Duration::from_secs(15);
 /// How often the lock is tried, some milliseconds apart.
 const LOCK_TRIES: u32 = 50;
 /// How long the last processes may take to be gone.
 const LAST: Duration = Duration::from_secs(10);
 
-/// Supervises the job of a folder from start to end. Only the first of two supervisors does anything.
-pub(super) fn supervise(path: &Path) -> Result<(), Error> {
+/// Supervises the work of a folder from start to end. Only the first of two supervisors does anything.
+pub(crate) fn supervise(path: &Path) -> Result<(), Error> {
     enter::close_files()?;
     nix::unistd::setsid().map_err(Error::errno("make a session"))?;
     umask(Mode::from_bits_truncate(0o077));
@@ -103,7 +103,7 @@ pub(super) fn supervise(path: &Path) -> Result<(), Error> {
     folder.ended(&exit).map_err(Error::step("write the end"))
 }
 
-/// Takes the job's lock. An agent that looks holds it for a moment, so it is tried for a while; another
+/// Takes the work's lock. An agent that looks holds it for a moment, so it is tried for a while; another
 /// supervisor holds it as long as it lives.
 fn locked(order: &File) -> bool {
     for _try in 0..LOCK_TRIES {
@@ -115,7 +115,7 @@ fn locked(order: &File) -> bool {
     false
 }
 
-pub(super) fn micros(micros: u64) -> Span {
+pub(crate) fn micros(micros: u64) -> Span {
     Span::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
@@ -288,7 +288,7 @@ impl Supervisor {
         let mut rest = String::new();
         self.words.read_to_string(&mut rest).ok();
         let started = self.folder.started_at().map_err(Error::step("read the start"))?;
-        let reason = format!("the job's keeper ended with {status}");
+        let reason = format!("the work's keeper ended with {status}");
         let (cause, began) = match started {
             Some(at) => (Cause::Broken, at),
             None => (Cause::NotStarted, self.began),

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 /// Writes beside, syncs, renames, syncs the folder.
-pub(super) fn write<T: Serialize>(folder: &Path, name: &str, value: &T) -> io::Result<()> {
+pub(crate) fn write<T: Serialize>(folder: &Path, name: &str, value: &T) -> io::Result<()> {
     let file = beside(folder, name, value)?;
     file.sync_all()?;
     std::fs::rename(beside_path(folder, name), folder.join(name))?;
@@ -20,7 +20,7 @@ pub(super) fn write<T: Serialize>(folder: &Path, name: &str, value: &T) -> io::R
 }
 
 /// Writes beside and renames: whole or not there, but lost with the power.
-pub(super) fn put<T: Serialize>(folder: &Path, name: &str, value: &T) -> io::Result<()> {
+pub(crate) fn put<T: Serialize>(folder: &Path, name: &str, value: &T) -> io::Result<()> {
     beside(folder, name, value)?;
     std::fs::rename(beside_path(folder, name), folder.join(name))
 }
@@ -42,6 +42,6 @@ fn beside<T: Serialize>(folder: &Path, name: &str, value: &T) -> io::Result<File
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

@@ -1,4 +1,4 @@
-//! The middle step: starts the job, keeps its time, measures it, and ends whatever it leaves.
+//! The middle step: starts the work, keeps its time, measures it, and ends whatever it leaves.
 //!
 //! Where there is a PID namespace this is its first process: nothing inside can signal it, orphans come to
 //! it, and its end takes all others with it. What it leaves to others: the record (module `supervise`), the
@@ -28,7 +28,7 @@ use nix::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tasks::Clock;
 
-use super::{
+use crate::{
     Error, NAME, RUN, SUBCOMMAND,
     spec::{Cause, Exit, Spec},
     supervise::micros,
@@ -39,15 +39,15 @@ use super::{
 const SAMPLE: Duration = Duration::from_millis(100);
 /// How long killed processes may take to be gone.
 const LAST: Duration = Duration::from_secs(10);
-pub(super) fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
+pub(crate) fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
     timeout.map(|timeout| Timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(timeout.subsec_nanos()),
     })
 }
 
-/// Keeps the job whose order comes on standard input, and reports on standard output.
-pub(super) fn keep() -> Result<(), Error> {
+/// Keeps the work whose order comes on standard input, and reports on standard output.
+pub(crate) fn keep() -> Result<(), Error> {
     enter::close_files()?;
     let mut heard = SigSet::empty();
     heard.add(Signal::SIGCHLD);
@@ -79,7 +79,7 @@ pub(super) fn keep() -> Result<(), Error> {
         commands,
         words,
         report: None,
-        job: 0,
+        program: 0,
         began: (clock.now(), clock.monotonic()),
         ended: None,
         cause: None,
@@ -103,12 +103,12 @@ struct Keeper {
     signals: SignalFd,
     commands: File,
     words: File,
-    /// Where the job says why it cannot run; ends without a word when the program runs.
+    /// Where the work says why it cannot run; ends without a word when the program runs.
     report: Option<ChildStdout>,
     said: Vec<u8>,
-    job: i32,
+    program: i32,
     began: (Timestamp, Instant),
-    /// When and how the job's own process ended.
+    /// When and how its first process ended.
     ended: Option<(WaitStatus, Timestamp, Instant)>,
     cause: Option<Cause>,
     kill_at: Option<Instant>,
@@ -117,7 +117,7 @@ struct Keeper {
 
 impl Keeper {
     fn start(&mut self, order: &[u8]) -> Result<(), Error> {
-        let mut job = Command::new("/proc/self/exe")
+        let mut program = Command::new("/proc/self/exe")
             .arg0(NAME)
             .args([SUBCOMMAND, RUN])
             .env_clear()
@@ -125,17 +125,17 @@ impl Keeper {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(Error::step("start the job"))?;
-        self.job = i32::try_from(job.id()).unwrap_or(0);
-        self.report = job.stdout.take();
-        if let Some(mut stdin) = job.stdin.take() {
+            .map_err(Error::step("start the work"))?;
+        self.program = i32::try_from(program.id()).unwrap_or(0);
+        self.report = program.stdout.take();
+        if let Some(mut stdin) = program.stdin.take() {
             // One that has ended already says why in its report.
             stdin.write_all(order).ok();
         }
         Ok(())
     }
 
-    /// Waits until the job's own process has ended.
+    /// Waits until its first process has ended.
     fn watch(&mut self) -> Result<(), Error> {
         while self.ended.is_none() {
             let [signalled, commanded, reported] = self.wait()?;
@@ -176,14 +176,14 @@ impl Keeper {
         let timeout = timespec(next.into_iter().flatten().min());
         match poll(&mut all, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(Error::step("wait for the job")(errno.into())),
+            Err(errno) => return Err(Error::step("wait for the work")(errno.into())),
         }
         let woken = |place: usize| all.get(place).is_some_and(|one| !one.revents().is_empty());
         Ok([woken(0), woken(1), woken(2)])
     }
 
     fn time_is_over_at(&self) -> Option<Instant> {
-        self.began.1.checked_add(self.spec.time_limit.to_std())
+        self.began.1.checked_add(self.spec.time_limit?.to_std())
     }
 
     fn hear_report(&mut self) -> Result<(), Error> {
@@ -192,7 +192,7 @@ impl Keeper {
             .report
             .as_mut()
             .map_or(Ok(0), |report| report.read(&mut chunk));
-        let length = length.map_err(Error::step("hear the job"))?;
+        let length = length.map_err(Error::step("hear the work"))?;
         self.said.extend(chunk.iter().take(length));
         if length == 0 {
             self.report = None;
@@ -210,11 +210,11 @@ impl Keeper {
             Ok(0) | Err(_) => {
                 // The supervisor was killed: nobody will hear how it ends.
                 self.cause.get_or_insert(Cause::Broken);
-                self.kill_job();
+                self.kill_work();
             }
             Ok(length) if chunk.iter().take(length).any(|&byte| byte == MEMORY) => {
                 self.cause.get_or_insert(Cause::MemoryLimit);
-                self.kill_job();
+                self.kill_work();
             }
             Ok(_) => self.ask_to_end(Cause::Cancelled),
         }
@@ -227,7 +227,7 @@ impl Keeper {
         let now = self.clock.monotonic();
         if self.kill_at.is_some_and(|at| now >= at) {
             self.kill_at = None;
-            self.kill_job();
+            self.kill_work();
         }
         if self.time_is_over_at().is_some_and(|at| now >= at) {
             self.ask_to_end(Cause::TimeLimit);
@@ -237,7 +237,7 @@ impl Keeper {
         }
     }
 
-    /// Asks the job's processes to end, and sets the hour at which they are killed.
+    /// Asks the work's processes to end, and sets the hour at which they are killed.
     fn ask_to_end(&mut self, cause: Cause) {
         if self.cause.is_some() {
             return;
@@ -259,17 +259,17 @@ impl Keeper {
         }
     }
 
-    fn kill_job(&self) {
+    fn kill_work(&self) {
         if self.first {
             self.signal(Signal::SIGKILL);
         } else {
-            // The job's own process is waited for by `collect`, so it must be left to it.
+            // Its first process is waited for by `collect`, so it must be left to it.
             let all = process::descendants(std::process::id());
             ending::signal_all(all.iter().map(|stat| stat.pid), Signal::SIGKILL);
         }
     }
 
-    /// Adds up the memory of all processes, and ends the job when it is too much.
+    /// Adds up the memory of all processes, and ends the work when it is too much.
     fn sample(&mut self) {
         let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
         let all = process::descendants(std::process::id());
@@ -285,16 +285,16 @@ impl Keeper {
         self.peak_bytes = self.peak_bytes.max(exact);
         if exact > self.spec.memory_bytes {
             self.cause.get_or_insert(Cause::MemoryLimit);
-            self.kill_job();
+            self.kill_work();
         }
     }
 
-    /// Waits for children that have ended: the job's own process, and orphans that came here.
+    /// Waits for children that have ended: its first process, and orphans that came here.
     fn collect(&mut self) {
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(status @ (WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, _, _)))
-                    if pid.as_raw() == self.job =>
+                    if pid.as_raw() == self.program =>
                 {
                     self.ended = Some((status, self.clock.now(), self.clock.monotonic()));
                 }
@@ -305,7 +305,7 @@ impl Keeper {
         }
     }
 
-    /// Ends what the job has left, adds up, and says how it ended.
+    /// Ends what the work has left, adds up, and says how it ended.
     fn finish(mut self) -> Result<(), Error> {
         while self.report.is_some() {
             self.hear_report()?;

@@ -1,8 +1,8 @@
-//! The inner step: becomes the user, opens the output as the user, and gives its place to the job.
+//! The inner step: becomes the user, opens the output as the user, and gives its place to the work.
 //!
 //! Every path is opened with the user's own rights and behind the user's own walls, so a link in the place
 //! of a folder or a file reaches nothing that the user could not reach anyway; the output files themselves
-//! are never opened through a link. What it leaves to others: waiting for the job (module `keep`).
+//! are never opened through a link. What it leaves to others: waiting for the work (module `keep`).
 
 use std::{
     fs::File,
@@ -19,14 +19,14 @@ use std::{
 use confine::{ending, enter};
 use nix::fcntl::OFlag;
 
-use super::{
+use crate::{
     Error,
     spec::{Spec, Work},
 };
 
-/// Runs the job of the order that standard input holds. Returns only when it cannot be run; why is written
+/// Runs the work of the order that standard input holds. Returns only when it cannot be run; why is written
 /// to standard output as it was at the beginning.
-pub(super) fn run() -> Result<(), Error> {
+pub(crate) fn run() -> Result<(), Error> {
     enter::close_files()?;
     let report = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)
         .map_err(|errno| Error::step("hold the report")(errno.into()))?;
@@ -38,7 +38,7 @@ pub(super) fn run() -> Result<(), Error> {
         .map_err(Error::step("report why nothing runs"))
 }
 
-/// Ends in the job's program, or with an error.
+/// Ends in the work's program, or with an error.
 fn execute() -> Result<(), Error> {
     let mut text = Vec::new();
     io::stdin()
@@ -51,7 +51,7 @@ fn execute() -> Result<(), Error> {
     })?;
     nix::unistd::setsid().map_err(Error::errno("make a session"))?;
     ending::die_with_parent()?;
-    // The job shall be chosen before anything else of the machine when memory is short.
+    // The work shall be chosen before anything else of the machine when memory is short.
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
     enter::become_worker(&spec.plan)?;
     enter_working_directory(&spec.working_directory)?;
@@ -105,7 +105,7 @@ fn enter_working_directory(path: &str) -> Result<(), Error> {
 }
 
 /// Opens an output file for appending, emptied first. Anything but a plain file and `/dev/null` is refused:
-/// a link could have been put there by somebody else, a pipe or a device would hold the job up.
+/// a link could have been put there by somebody else, a pipe or a device would hold the work up.
 fn open_output(path: &str) -> Result<File, Error> {
     let refused = |why: String| Error::Refused {
         what: "open output file",

@@ -9,23 +9,22 @@ use std::{
 };
 
 use confine::process::Identity;
-use model::JobId;
+use model::Id;
 use tasks::Policy;
 use tokio::{io::AsyncReadExt as _, net::unix::pipe::Receiver};
 
 use super::{
-    LocalNode,
+    Inner, Observed, Stages,
     local::{self, Standing},
-    step,
 };
-use crate::{Error, node::Observed};
+use crate::Error;
 
 /// How often a stage that has not yet said who it is, or that its program runs, is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-impl LocalNode {
-    /// Takes up a job of which only the folder is known.
-    pub(super) async fn adopt(&self, id: JobId) -> Result<(), Error> {
+impl<K: 'static> Stages<K> {
+    /// Takes up work of which only the folder is known.
+    pub(super) async fn adopt(&self, id: Id<K>) -> Result<(), Error> {
         match self.look(id).await? {
             Standing::Observed(observed) => self.settle(id, observed).await,
             Standing::Lives(_) => {
@@ -33,14 +32,14 @@ impl LocalNode {
                 self.watch(id, None);
                 Ok(())
             }
-            // Nothing can have run, so the job is as good as not known: it is started anew.
+            // Nothing can have run, so the work is as good as not known: it is started anew.
             Standing::Unordered => {
-                self.blocking("jobs.forget", move |inner| local::forget(inner, id))
+                self.blocking("stage.forget", move |inner| local::forget(inner, id))
                     .await
             }
             Standing::Ordered => {
                 let stage = self
-                    .blocking("jobs.start", move |inner| {
+                    .blocking("stage.start", move |inner| {
                         local::spawn(inner, &inner.folder_of(id))
                     })
                     .await?;
@@ -52,35 +51,35 @@ impl LocalNode {
     }
 
     /// Watches a stage that this agent started.
-    pub(super) fn watch_own(&self, id: JobId, stage: Child) {
+    pub(super) fn watch_own(&self, id: Id<K>, stage: Child) {
         self.watch(id, Some(stage));
     }
 
-    fn watch(&self, id: JobId, stage: Option<Child>) {
-        let node = self.clone();
+    fn watch(&self, id: Id<K>, stage: Option<Child>) {
+        let stages = self.clone();
         let token = self.inner.tasks.token();
-        let name = format!("jobs.stage {id}");
+        let name = format!("stage {id}");
         self.inner.tasks.spawn(name, Policy::MayEnd, async move {
             let watched = tokio::select! {
                 () = token.cancelled() => return,
-                watched = node.follow(id, stage) => watched,
+                watched = stages.follow(id, stage) => watched,
             };
             if let Err(error) = watched {
-                tracing::error!(job = %id, error = model::chain(&error), "the stage of a job cannot be watched");
+                tracing::error!(work = %id, error = model::chain(&error), "a stage cannot be watched");
             }
         });
     }
 
-    /// Follows a job to its end.
-    async fn follow(&self, id: JobId, stage: Option<Child>) -> Result<(), Error> {
+    /// Follows a piece of work to its end.
+    async fn follow(&self, id: Id<K>, stage: Option<Child>) -> Result<(), Error> {
         if let Some(mut stage) = stage {
             if let Some(words) = stage.stdout.take() {
                 self.hear_start(id, words).await?;
             }
             let held = hold_child(&stage)?;
             ended(held).await?;
-            self.blocking("jobs.reap", move |_inner| {
-                stage.wait().map(drop).map_err(step("wait for the stage"))
+            self.blocking("stage.reap", move |_inner| {
+                stage.wait().map(drop).map_err(Error::step("wait for the stage"))
             })
             .await?;
         }
@@ -96,9 +95,9 @@ impl LocalNode {
     }
 
     /// Follows a stage that is not a child of this process: it says nothing, so its folder is read.
-    async fn follow_stranger(&self, id: JobId, identity: Identity) -> Result<(), Error> {
+    async fn follow_stranger(&self, id: Id<K>, identity: Identity) -> Result<(), Error> {
         let held = self
-            .blocking("jobs.hold", move |_inner| local::hold(&identity))
+            .blocking("stage.hold", move |_inner| local::hold(&identity))
             .await?;
         let Some(held) = held else {
             return Ok(());
@@ -115,8 +114,8 @@ impl LocalNode {
         }
     }
 
-    async fn hear_start(&self, id: JobId, words: ChildStdout) -> Result<(), Error> {
-        let failed = step("hear the stage");
+    async fn hear_start(&self, id: Id<K>, words: ChildStdout) -> Result<(), Error> {
+        let failed = Error::step("hear the stage");
         let mut words = match Receiver::from_owned_fd(OwnedFd::from(words)) {
             Ok(words) => words,
             Err(error) => return Err(failed(error)),
@@ -130,27 +129,31 @@ impl LocalNode {
     }
 
     /// Notes that the program runs, once its folder says so.
-    async fn note_start(&self, id: JobId) -> Result<bool, Error> {
-        let read =
-            move |inner: &super::Inner| inner.folder_of(id).started_at().map_err(step("read the start"));
-        let started_at = self.blocking("jobs.started", read).await?;
+    async fn note_start(&self, id: Id<K>) -> Result<bool, Error> {
+        let read = move |inner: &Inner<K>| {
+            inner
+                .folder_of(id)
+                .started_at()
+                .map_err(Error::step("read the start"))
+        };
+        let started_at = self.blocking("stage.started", read).await?;
         if let Some(started_at) = started_at {
             self.inner.note(id, Observed::Running { started_at });
         }
         Ok(started_at.is_some())
     }
 
-    async fn look(&self, id: JobId) -> Result<Standing, Error> {
-        self.blocking("jobs.look", move |inner| local::look(inner, id))
+    async fn look(&self, id: Id<K>) -> Result<Standing, Error> {
+        self.blocking("stage.look", move |inner| local::look(inner, id))
             .await
     }
 
-    async fn settle(&self, id: JobId, observed: Observed) -> Result<(), Error> {
+    async fn settle(&self, id: Id<K>, observed: Observed) -> Result<(), Error> {
         if observed == Observed::Lost {
-            self.blocking("jobs.clear", move |inner| {
+            self.blocking("stage.clear", move |inner| {
                 local::clear(inner, id);
                 let said = std::fs::read_to_string(inner.folder_of(id).log_path()).unwrap_or_default();
-                tracing::warn!(job = %id, said = said.trim(), "the stage of a job is gone without a record");
+                tracing::warn!(work = %id, said = said.trim(), "a stage is gone without a record");
                 Ok(())
             })
             .await?;
@@ -167,14 +170,16 @@ fn hold_child(stage: &Child) -> Result<OwnedFd, Error> {
     let held = pid.map(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()));
     match held {
         Some(Ok(held)) => Ok(held),
-        Some(Err(errno)) => Err(step("hold the stage")(errno.into())),
-        None => Err(step("hold the stage")(std::io::ErrorKind::InvalidInput.into())),
+        Some(Err(errno)) => Err(Error::step("hold the stage")(errno.into())),
+        None => Err(Error::step("hold the stage")(
+            std::io::ErrorKind::InvalidInput.into(),
+        )),
     }
 }
 
 /// Waits until a held process has ended: its descriptor becomes readable then (pidfd_open(2)).
 async fn ended(held: OwnedFd) -> Result<(), Error> {
     // The type says pipe, but all that is used of it is that it can be waited for.
-    let held = Receiver::from_owned_fd_unchecked(held).map_err(step("wait for the stage"))?;
-    held.readable().await.map_err(step("wait for the stage"))
+    let held = Receiver::from_owned_fd_unchecked(held).map_err(Error::step("wait for the stage"))?;
+    held.readable().await.map_err(Error::step("wait for the stage"))
 }
