@@ -50,6 +50,8 @@ pub struct Beginning {
     pub show: bool,
     /// How this program is called for this zone, such as `soke` or `soke --data FOLDER`.
     pub program: String,
+    /// Whether the zone is for trying clients out only.
+    pub test: bool,
 }
 
 /// Tells the story of this start. Its last lines are always what to do next.
@@ -78,6 +80,12 @@ pub async fn tell(beginning: Beginning) -> Result<(), Error> {
     };
     say("")?;
     say("The zone is up and stays up.")?;
+    if beginning.test {
+        hint(
+            "TEST",
+            "whoever can reach this machine's ports may do as they like here: keep nothing in this zone",
+        )?;
+    }
     hint("address", page(&beginning.address))?;
     if let Some(code) = code {
         let link = SignInLink {

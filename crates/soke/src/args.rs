@@ -48,6 +48,9 @@ pub(crate) struct Up {
     /// Show what the zone can do by doing it, on the first start
     #[arg(long)]
     pub(crate) story: bool,
+    /// For trying clients out, on this machine only: opens what protocols show without encryption and without proof
+    #[arg(long)]
+    pub(crate) test: bool,
 }
 
 #[derive(Debug, clap::Args)]

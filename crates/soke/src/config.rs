@@ -27,10 +27,6 @@ use layers::Layers;
 use reader::Reader;
 use show::Shown;
 
-/// What an address to listen on looks like.
-const ADDRESS: &str =
-    "an address and port like `127.0.0.1:7443` or `[::1]:7443`, or a port alone for loopback";
-
 /// The checked configuration. Whoever holds one may start.
 pub(crate) struct Config {
     /// The data folder, absolute.
@@ -42,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) jobs: Jobs,
     pub(crate) buckyos: Buckyos,
     pub(crate) log: Log,
+    /// Whether this zone is for trying clients out: doors may be open that a zone in use never has.
+    pub(crate) test: bool,
     shown: Vec<Shown>,
 }
 
@@ -92,6 +90,7 @@ pub(crate) struct Flags {
     pub(crate) data: Option<PathBuf>,
     pub(crate) config: Option<PathBuf>,
     pub(crate) listen: Option<String>,
+    pub(crate) test: bool,
 }
 
 impl Config {
@@ -117,6 +116,9 @@ impl Config {
         let buckyos = buckyos(&mut reader);
         let jobs = of_jobs::read(&mut reader);
         let log = log(&mut reader);
+        if flags.test {
+            reader.keep_to_this_machine("a zone under `--test` lets in whoever comes");
+        }
         let shown = reader.finish()?;
         Ok(Config {
             data,
@@ -127,6 +129,7 @@ impl Config {
             jobs,
             buckyos,
             log,
+            test: flags.test,
             shown,
         })
     }
@@ -156,7 +159,7 @@ fn zone(reader: &mut Reader) -> Zone {
 
 fn native(reader: &mut Reader) -> Native {
     Native {
-        listen: reader.parsed("native.listen", "127.0.0.1:7443", ADDRESS, listen_address),
+        listen: reader.address("native.listen", "127.0.0.1:7443"),
         hosts: reader.texts(
             "native.hosts",
             "a list of host names or addresses like [\"zone.example.org\", \"192.0.2.7\"]",
@@ -257,18 +260,13 @@ fn plain_listener(
     insecure: &'static str,
     default: &str,
 ) -> rpc::ListenAddress {
-    let address = reader.parsed(key, default, ADDRESS, listen_address);
+    let address = reader.address(key, default);
     let allowed = reader.flag(insecure, false);
     if let Err(fault) = address.check_plaintext(allowed) {
         let want = format!("an address of this machine only, or `{insecure} = true`");
         reader.fault(key, &fault.to_string(), &want);
     }
     address
-}
-
-fn listen_address(text: &str) -> Result<rpc::ListenAddress, String> {
-    text.parse()
-        .map_err(|_fault: rpc::Error| format!("`{}` is no address and port", text.escape_debug()))
 }
 
 fn log(reader: &mut Reader) -> Log {

@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod signals;
 mod stop;
+mod test_zone;
 mod up;
 mod version;
 mod wiring;

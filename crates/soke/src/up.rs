@@ -25,6 +25,7 @@ use crate::{
     lock::Lock,
     log,
     signals::StopSignals,
+    test_zone,
     wiring::{self, Doors},
 };
 
@@ -74,11 +75,13 @@ pub(crate) fn up(flags: &Up, data: Option<&Path>, environment: &Environment) -> 
         data: data.map(Path::to_owned),
         config: flags.config.clone(),
         listen: flags.listen.clone(),
+        test: flags.test,
     };
     let config = Config::load(&layers, environment)?;
     log::start(&config.log);
     raise_open_files();
     let lock = Lock::take(&config.data)?;
+    test_zone::check(&config.data, config.test)?;
     let runtime = Runtime::new().map_err(Failure::System)?;
     let told = Told {
         show: flags.story,
@@ -248,6 +251,7 @@ async fn tell(config: &Config, house: &House, begun: model::Timestamp, told: &To
         owner_code: owner_code.map(|code| code.expose().to_owned()),
         show: told.show,
         program: told.program.clone(),
+        test: config.test,
     };
     Ok(cli::story::tell(beginning).await?)
 }

@@ -10,12 +10,17 @@ use super::{
     show::Shown,
 };
 
+/// What an address to listen on looks like.
+const ADDRESS: &str =
+    "an address and port like `127.0.0.1:7443` or `[::1]:7443`, or a port alone for loopback";
+
 /// Reads the layers key by key.
 pub(super) struct Reader {
     layers: Layers,
     faults: Faults,
     shown: Vec<Shown>,
     known: Vec<&'static str>,
+    addresses: Vec<(&'static str, rpc::ListenAddress)>,
 }
 
 impl Reader {
@@ -26,6 +31,7 @@ impl Reader {
             faults,
             shown: Vec::new(),
             known: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 
@@ -85,6 +91,26 @@ impl Reader {
             }
         };
         self.checked(key, &default.to_string(), &want, parse, str::to_owned)
+    }
+
+    /// Takes an address to listen on.
+    pub(super) fn address(&mut self, key: &'static str, default: &str) -> rpc::ListenAddress {
+        let address = self.parsed(key, default, ADDRESS, listen_address);
+        self.addresses.push((key, address));
+        address
+    }
+
+    /// Refuses every address taken so far that others than this machine can reach.
+    pub(super) fn keep_to_this_machine(&mut self, because: &str) {
+        for (key, address) in std::mem::take(&mut self.addresses) {
+            if !address.is_loopback() {
+                self.fault(
+                    key,
+                    &format!("others can reach {address}, and {because}"),
+                    "an address of this machine only",
+                );
+            }
+        }
     }
 
     /// Takes true or false.
@@ -233,6 +259,11 @@ const fn type_in_words(value: &toml::Value) -> &'static str {
         toml::Value::Array(_) => "a list",
         toml::Value::Table(_) => "a table",
     }
+}
+
+fn listen_address(text: &str) -> Result<rpc::ListenAddress, String> {
+    text.parse()
+        .map_err(|_fault: rpc::Error| format!("`{}` is no address and port", text.escape_debug()))
 }
 
 /// The known key that is most like `key`, where one is like it at all.

@@ -154,3 +154,21 @@ fn a_listener_without_encryption_stays_on_this_machine_until_its_key_says_otherw
     assert!(!config.buckyos.system_config.is_loopback());
     assert!(config.buckyos.node_gateway.is_loopback());
 }
+
+#[test]
+fn a_zone_to_try_clients_out_stays_on_this_machine_whatever_else_is_said() {
+    let file = "[native]\nlisten = \"0.0.0.0:7443\"\n[buckyos.system_config]\naddress = \"0.0.0.0:1\"\ninsecure = true\n";
+    let folder = folder_with(file);
+    let flags = Flags {
+        test: true,
+        ..flags(folder.path())
+    };
+    let faults = Config::load(&flags, &Environment::of(folder.path(), &[]))
+        .err()
+        .expect("faults");
+    assert_eq!(faults.keys(), ["native.listen", "buckyos.system_config.address"]);
+    assert!(
+        load(file, &[], None).is_ok_and(|config| !config.test),
+        "in use it may"
+    );
+}
