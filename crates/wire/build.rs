@@ -44,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".scow.portal.DownloadResponse.chunk")
         .bytes(".scow.portal.UploadRequest.chunk")
         .bytes(".soke.v1.FollowOutputResponse.chunk")
-        .bytes(".soke.agent.v1.ReadFileResponse.chunk")
+        .bytes(".soke.agent.v1.ReadFileResponse")
+        .bytes(".soke.agent.v1.ReadOutputResponse.chunk")
         .bytes(".grpc.testing.Payload.body")
         .skip_debug(secret.iter().map(|(name, _)| format!(".{name}")))
         .compile_fds(set)?;

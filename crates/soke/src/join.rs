@@ -21,6 +21,7 @@ use crate::{
     lock::Lock,
     log,
     signals::StopSignals,
+    wiring,
 };
 
 /// How long what runs may take to end.
@@ -63,7 +64,7 @@ async fn stay(asked: &Join, file: PathBuf) -> Result<u8, Failure> {
         "node {name} of the zone at {}, address {address}",
         member.server
     ))?;
-    let calls = agent::node::idle();
+    let calls = wiring::node_work();
     let (settings, machine) = (Settings::default(), this_machine());
     let kept = agent::node::keep(file, machine, &settings, &calls, &clock, &tasks);
     tokio::select! {

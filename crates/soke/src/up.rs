@@ -193,7 +193,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         clock: clock.clone(),
     };
     scow::add_to(&mut routes, scow);
-    let links = wiring::door_for_nodes(&mut routes, &access, &nodes)?;
+    let machines = agent::Machines::new();
+    let links = wiring::door_for_nodes(&mut routes, &access, &nodes, &machines)?;
     let gateway = wiring::open_front_door(config, &access, routes.routes(), links, &groups.doors).await?;
     let tree = tree::start(tree::Parts {
         store: store.clone(),

@@ -13,13 +13,16 @@
 
 mod fault;
 mod judge;
+mod machines;
 pub mod node;
 mod server;
 
 use access::Access;
-use rpc::link::{Door, Links};
+use rpc::link::Door;
 use tonic::service::RoutesBuilder;
 use wire::soke::agent::v1::node_service_server::NodeServiceServer;
+
+pub use machines::Machines;
 
 use judge::Known;
 use server::Server;
@@ -43,11 +46,15 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     routes.add_service(service.max_decoding_message_size(MOST_REQUEST));
 }
 
-/// The entrance for the links of this zone's machines. In `links` each machine is found by its id.
+/// The entrance for the links of this zone's machines, which are found in `machines` from then on.
 ///
 /// # Errors
 /// Invalid when the zone's authority cannot be read, which does not happen.
-pub fn door(access: &Access, links: Links) -> Result<Door, rpc::Error> {
+pub fn door(access: &Access, machines: &Machines) -> Result<Door, rpc::Error> {
     let judge = Known(access.clone());
-    Door::new(access.zone().ca_pem(), std::sync::Arc::new(judge), links)
+    Door::new(
+        access.zone().ca_pem(),
+        std::sync::Arc::new(judge),
+        machines.links().clone(),
+    )
 }

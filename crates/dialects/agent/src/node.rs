@@ -4,14 +4,14 @@
 //! folder is (`soke`).
 
 mod error;
-mod idle;
 mod join;
 mod keep;
 mod keys;
 mod place;
+mod work;
 
 pub use error::Error;
-pub use idle::idle;
 pub use join::{Invitation, join};
 pub use keep::{Machine, Settings, keep};
 pub use place::{Member, read};
+pub use work::work;

@@ -3,7 +3,8 @@
 //! What it leaves to others: what machines do for the zone.
 
 use access::Access;
-use rpc::link::{Door, Links};
+use agent::Machines;
+use rpc::link::Door;
 use store::Store;
 use tasks::{Clock, Tasks};
 use tonic::service::RoutesBuilder;
@@ -32,11 +33,12 @@ pub(crate) fn door_for_nodes(
     routes: &mut RoutesBuilder,
     access: &Access,
     nodes: &nodes::Handle,
+    machines: &Machines,
 ) -> Result<Door, Failure> {
     let parts = agent::Parts {
         access: access.clone(),
         nodes: nodes.clone(),
     };
     agent::add_to(routes, parts);
-    Ok(agent::door(access, Links::new())?)
+    Ok(agent::door(access, machines)?)
 }

@@ -10,12 +10,15 @@ use std::{
 };
 
 use access::{Access, Action, Actor, Credential, Parts, Peer, Permit, Proof, Secret};
-use agent::node::{Error, Invitation, Machine, Member, Settings};
+use agent::{
+    Machines,
+    node::{Error, Invitation, Machine, Member, Settings},
+};
 use model::Span;
 use nodes::{Handle, MakeToken, TokenWish};
 use rpc::{
     CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving, TlsSource,
-    link::{Links, Pace, Reach},
+    link::{Pace, Reach},
 };
 use store::{Engine, Store};
 use tasks::{Clock, Policy, Tasks};
@@ -24,8 +27,8 @@ use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, service::Routes};
 use wire::soke::agent::v1::{
     self,
-    agent_service_client::AgentServiceClient,
-    agent_service_server::{AgentService, AgentServiceServer},
+    job_agent_service_client::JobAgentServiceClient,
+    job_agent_service_server::{JobAgentService, JobAgentServiceServer},
 };
 
 pub(crate) const SOON: Duration = Duration::from_secs(40);
@@ -33,7 +36,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(40);
 pub(crate) struct Zone {
     pub(crate) access: Access,
     pub(crate) nodes: Handle,
-    pub(crate) links: Links,
+    pub(crate) machines: Machines,
     pub(crate) tasks: Tasks,
     pub(crate) serving: Serving,
     owner: Actor,
@@ -102,8 +105,8 @@ impl Zone {
         };
         agent::add_to(&mut routes, parts);
         let calls = Calls::new(routes.routes(), CallLimits::default());
-        let links = Links::new();
-        let door = agent::door(&access, links.clone()).expect("a door");
+        let machines = Machines::new();
+        let door = agent::door(&access, &machines).expect("a door");
         let listener = Listener::bind(ListenAddress::loopback(0), tls(&access))
             .await
             .expect("bound");
@@ -111,7 +114,7 @@ impl Zone {
         Self {
             access,
             nodes,
-            links,
+            machines,
             tasks,
             serving,
             owner: owner.expect("good"),
@@ -149,13 +152,14 @@ impl Zone {
             .collect()
     }
 
-    pub(crate) fn reached(&self, node_id: &str) -> AgentServiceClient<Reach> {
-        AgentServiceClient::new(self.links.reach(node_id))
+    pub(crate) fn reached(&self, node_id: &str) -> JobAgentServiceClient<Reach> {
+        JobAgentServiceClient::new(self.machines.reach(node_id.parse().expect("an id")))
     }
 
-    pub(crate) async fn until_linked(&self, node_id: &str, connections: usize) {
-        let stands = testbed::eventually(SOON, async || self.links.live(node_id) == connections).await;
-        assert!(stands, "{connections} links of {node_id}");
+    pub(crate) async fn until_linked(&self, node_id: &str, present: bool) {
+        let node = node_id.parse().expect("an id");
+        let stands = testbed::eventually(SOON, async || self.machines.is_present(node) == present).await;
+        assert!(stands, "{node_id} is not as expected: {present}");
     }
 }
 
@@ -164,7 +168,7 @@ impl Zone {
 pub(crate) struct Work(pub(crate) Arc<AtomicUsize>);
 
 #[tonic::async_trait]
-impl AgentService for Work {
+impl JobAgentService for Work {
     async fn list_jobs(
         &self,
         _request: Request<v1::ListJobsRequest>,
@@ -206,10 +210,9 @@ impl Computer {
     pub(crate) fn keep(&self) -> oneshot::Receiver<Result<(), Error>> {
         let (send, receive) = oneshot::channel();
         let (file, tasks) = (self.file(), self.tasks.clone());
-        let calls = Calls::new(
-            Routes::new(AgentServiceServer::new(self.work.clone())),
-            CallLimits::default(),
-        );
+        let mut services = Routes::builder();
+        services.add_service(JobAgentServiceServer::new(self.work.clone()));
+        let calls = agent::node::work(services);
         self.tasks.spawn("keep", Policy::MayEnd, async move {
             let machine = Machine {
                 version: "0.1.0".to_owned(),

@@ -14,7 +14,7 @@ async fn a_node_that_keeps_its_link_is_live_and_can_be_called() {
     let computer = Computer::new();
     let member = computer.join(&zone.invitation("one").await).await.unwrap();
     let _kept = computer.keep();
-    zone.until_linked(&member.node_id, 2).await;
+    zone.until_linked(&member.node_id, true).await;
     let live = async || zone.listed().await == [("one".to_owned(), true)];
     assert!(testbed::eventually(SOON, live).await);
     let mut reached = zone.reached(&member.node_id);
@@ -24,7 +24,7 @@ async fn a_node_that_keeps_its_link_is_live_and_can_be_called() {
     assert_eq!(computer.work.0.load(Ordering::SeqCst), 3);
     let stopped = computer.tasks.stop(SOON).await;
     assert!(stopped.late.is_empty(), "{stopped:?}");
-    zone.until_linked(&member.node_id, 0).await;
+    zone.until_linked(&member.node_id, false).await;
     let status = reached.list_jobs(ListJobsRequest {}).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
 }
@@ -36,12 +36,12 @@ async fn a_removed_node_loses_its_links_and_is_told() {
     let stays = kept.join(&zone.invitation("stays").await).await.unwrap();
     let goes = gone.join(&zone.invitation("goes").await).await.unwrap();
     let (_stays, ended) = (kept.keep(), gone.keep());
-    zone.until_linked(&stays.node_id, 2).await;
-    zone.until_linked(&goes.node_id, 2).await;
+    zone.until_linked(&stays.node_id, true).await;
+    zone.until_linked(&goes.node_id, true).await;
     let permit = zone.permit::<nodes::Remove>().await;
     zone.nodes.remove(&permit, "goes").await.unwrap();
-    zone.until_linked(&goes.node_id, 0).await;
-    zone.until_linked(&stays.node_id, 2).await;
+    zone.until_linked(&goes.node_id, false).await;
+    zone.until_linked(&stays.node_id, true).await;
     drop((ended, gone));
     assert_eq!(zone.listed().await.len(), 1);
 }
@@ -52,7 +52,7 @@ async fn certificates_are_renewed_while_the_link_stands() {
     let computer = Computer::new();
     let member = computer.join(&zone.invitation("one").await).await.unwrap();
     let _kept = computer.keep();
-    zone.until_linked(&member.node_id, 2).await;
+    zone.until_linked(&member.node_id, true).await;
     let first = member.certificate_ends_at;
     let renewed = async || computer.member().certificate_ends_at > first;
     assert!(testbed::eventually(SOON, renewed).await);
