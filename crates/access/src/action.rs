@@ -52,6 +52,12 @@ crate::actions! {
         SetPassword "session.set_password" true
         /// Adds a key of the caller.
         AddKey "session.add_key" true
+        /// Links a wallet to the caller.
+        AddWallet "session.add_wallet" true
+        /// Lists the caller's wallets.
+        ListWallets "session.list_wallets" false
+        /// Takes a wallet away from the caller.
+        RemoveWallet "session.remove_wallet" true
     }
     pub mod user {
         /// Makes a user.

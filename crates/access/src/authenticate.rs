@@ -26,8 +26,17 @@ impl Access {
     /// `Unauthenticated` where it is not good, has ended, or its session has ended; `Invalid` where it is far
     /// too long; the store's own. Refusals are counted by address and minute.
     pub async fn authenticate(&self, credential: Credential, peer: &Peer) -> Result<Actor, Error> {
-        let (Credential::Bearer(token) | Credential::KrpcToken(token)) = credential;
-        Ok(self.verify(token, peer).await?.actor)
+        match credential {
+            Credential::Bearer(token) | Credential::KrpcToken(token) => {
+                Ok(self.verify(token, peer).await?.actor)
+            }
+            Credential::Cookie { name, secret } => {
+                let known = self.house.by_cookie(&name, &secret).await;
+                known
+                    .map(Actor::User)
+                    .inspect_err(|error| self.count_refused(error, peer))
+            }
+        }
     }
 
     /// Tells who shows this access token, and through which app.
@@ -36,16 +45,17 @@ impl Access {
     /// As [`Access::authenticate`].
     pub async fn verify(&self, token: Secret, peer: &Peer) -> Result<Verified, Error> {
         let known = self.house.authenticate(token.expose()).await;
-        let known = known.inspect_err(|error| {
-            if matches!(error, Error::BadToken | Error::SessionEnded | Error::Invalid(_)) {
-                self.house.anonymous.count(peer, ACTION, self.house.clock.now());
-            }
-        });
-        let (user, claims) = known?;
+        let (user, claims) = known.inspect_err(|error| self.count_refused(error, peer))?;
         Ok(Verified {
             actor: Actor::User(user),
             app_id: claims.appid,
         })
+    }
+
+    fn count_refused(&self, error: &Error, peer: &Peer) {
+        if matches!(error, Error::BadToken | Error::SessionEnded | Error::Invalid(_)) {
+            self.house.anonymous.count(peer, ACTION, self.house.clock.now());
+        }
     }
 
     /// Refuses a call that shows no credential at all, and counts it.

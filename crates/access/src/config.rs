@@ -17,6 +17,8 @@ pub struct Config {
     pub refresh_life: Span,
     /// How long a session lasts at most: 30 days.
     pub session_life: Span,
+    /// How long a cookie is good, and with it the session that it shows: 24 hours.
+    pub cookie_life: Span,
     /// How long a one-time sign-in code is good: 15 minutes.
     pub code_life: Span,
     /// How long a server certificate is good; it is renewed at half of it: 24 hours.
@@ -27,6 +29,11 @@ pub struct Config {
     pub hashing_at_once: usize,
     /// How many sign-ins by password one address may try per minute: 120.
     pub sign_ins_per_minute: u32,
+    /// Whether a wallet that signs in nobody yet makes a guest of the zone by the Grid handshake: yes.
+    pub enrolment: bool,
+    /// Whether whoever names a wallet is believed without a signature. For a zone that is thrown away after a test
+    /// and that only this machine reaches; never for another: no.
+    pub believe_wallets: bool,
     /// Whether BuckyOS's password proof signs in. It needs a second, weaker verifier of each password, which is
     /// kept sealed; without it none is kept: yes.
     pub password_proof: bool,
@@ -39,11 +46,14 @@ impl Default for Config {
             access_life: Span::from_secs(15 * 60),
             refresh_life: Span::from_secs(7 * DAY),
             session_life: Span::from_secs(30 * DAY),
+            cookie_life: Span::from_secs(DAY),
             code_life: Span::from_secs(15 * 60),
             certificate_life: Span::from_secs(DAY),
             token_key_life: Span::from_secs(30 * DAY),
             hashing_at_once: 2,
             sign_ins_per_minute: 120,
+            enrolment: true,
+            believe_wallets: false,
             password_proof: true,
         }
     }

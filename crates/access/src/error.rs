@@ -123,7 +123,7 @@ pub enum Error {
         fault: JwtFault,
     },
     /// The proof was good and came a second time.
-    #[error("sign in: this nonce or login JWT was used before")]
+    #[error("sign in: this nonce, login JWT or signature was used before")]
     ProofUsed,
     /// The nonce of a password proof lies too far from this zone's clock.
     #[error(
@@ -195,6 +195,12 @@ pub enum Error {
     /// The key signs in somebody already.
     #[error("add the key: it is in use already")]
     KeyTaken,
+    /// The wallet signs in somebody else already.
+    #[error("link the wallet: it signs in another user already")]
+    WalletTaken,
+    /// A wallet was named without a signature, and this is no zone for tests.
+    #[error("sign in without a signature: this zone asks for one")]
+    SignatureWanted,
     /// The zone would be left without an owner.
     #[error("take the role `owner`: the zone's last owner keeps it")]
     LastOwner,
@@ -309,8 +315,10 @@ impl Error {
             Error::NameTaken { .. }
             | Error::NameReserved { .. }
             | Error::UnixNameTaken { .. }
-            | Error::KeyTaken => ErrorKind::Exists,
+            | Error::KeyTaken
+            | Error::WalletTaken => ErrorKind::Exists,
             Error::LastOwner
+            | Error::SignatureWanted
             | Error::ProofsOff
             | Error::SealKeyMissing { .. }
             | Error::SealKeyOpen { .. }

@@ -21,6 +21,7 @@ use crate::{
     seal::Seal,
     token_keys::Ring,
     tries::Tries,
+    wallet::message::Messages,
 };
 
 pub(crate) struct House {
@@ -33,6 +34,7 @@ pub(crate) struct House {
     pub(crate) root: ZoneRoot,
     pub(crate) ring: Ring,
     pub(crate) challenges: Challenges,
+    pub(crate) wallet_texts: Messages,
     pub(crate) hasher: Hasher,
     pub(crate) tries: Tries,
     pub(crate) anonymous: Anonymous,

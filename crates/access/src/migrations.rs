@@ -26,4 +26,9 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 4,
         sql: include_str!("../sql/0004_nodes.sql"),
     },
+    Migration {
+        room: "access",
+        number: 5,
+        sql: include_str!("../sql/0005_wallets.sql"),
+    },
 ];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::{Timestamp, UserId};
 use store::{Tx, params};
 
-use crate::{Error, Secret, house::House, password_proof};
+use crate::{Error, Secret, WalletAddress, handshake, house::House, password_proof, wallets};
 
 /// Who proved to be whom, to be written down with the session.
 #[derive(Clone)]
@@ -40,6 +40,16 @@ pub(crate) enum Proven {
     },
     /// Whoever the code with this hash was made for.
     Code { hash: String },
+    /// This wallet of this user signed.
+    Wallet {
+        user: UserId,
+        address: WalletAddress,
+        once: Once,
+    },
+    /// This wallet signed, was announced before, and signs in nobody yet: a guest is to be made.
+    Guest { address: WalletAddress, once: Once },
+    /// This zone for tests believes whoever names a wallet, or nothing at all.
+    Believed { address: Option<WalletAddress> },
 }
 
 impl Proven {
@@ -51,6 +61,8 @@ impl Proven {
             Proven::Jwt { .. } => "jwt",
             Proven::Key { .. } => "key",
             Proven::Code { .. } => "code",
+            Proven::Wallet { .. } | Proven::Guest { .. } => "wallet",
+            Proven::Believed { .. } => "test",
         }
     }
 }
@@ -67,7 +79,7 @@ impl Once {
     ///
     /// # Errors
     /// `Unauthenticated` where it was used before.
-    fn spend(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    pub(crate) fn spend(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let spent = tx.execute(
             "INSERT INTO answered_challenges (hash, expires_at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
             params![self.hash.as_str(), self.ends_at],
@@ -139,6 +151,22 @@ pub(crate) fn settle(
             let (user, expires_at): (UserId, Timestamp) = (row.get(0)?, row.get(1)?);
             Ok((now < expires_at).then_some(user))
         }
+        Proven::Wallet { user, address, once } => {
+            if wallets::holder(tx, *address)? != Some(*user) {
+                return Ok(None);
+            }
+            once.spend(tx)?;
+            Ok(Some(*user))
+        }
+        Proven::Guest { address, once } => {
+            once.spend(tx)?;
+            // Another server may have made the guest since.
+            match wallets::holder(tx, *address)? {
+                Some(user) => Ok(Some(user)),
+                None => handshake::make_guest(tx, house, *address, now).map(Some),
+            }
+        }
+        Proven::Believed { address } => handshake::believed(tx, house, *address, now).map(Some),
     }
 }
 

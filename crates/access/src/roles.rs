@@ -13,10 +13,12 @@ use serde::Deserialize;
 
 use crate::Error;
 
-/// A role. The order is the rank: an owner stands above an admin, an admin above a member.
+/// A role. The order is the rank: an owner stands above an admin, an admin above a member, a member above a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Is known by a wallet and nothing else, and has no right but to leave.
+    Guest,
     /// Does their own work.
     Member,
     /// Looks after users and everybody's jobs.
@@ -27,12 +29,13 @@ pub enum Role {
 
 impl Role {
     /// Every role once, lowest rank first.
-    pub const ALL: [Role; 3] = [Role::Member, Role::Admin, Role::Owner];
+    pub const ALL: [Role; 4] = [Role::Guest, Role::Member, Role::Admin, Role::Owner];
 
     /// The role as stored and shown.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Role::Guest => "guest",
             Role::Member => "member",
             Role::Admin => "admin",
             Role::Owner => "owner",

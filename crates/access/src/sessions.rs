@@ -77,7 +77,7 @@ impl Opening {
     }
 }
 
-fn stored_number(number: u64) -> Result<i64, Error> {
+pub(crate) fn stored_number(number: u64) -> Result<i64, Error> {
     i64::try_from(number).map_err(|_too_large| Error::Row {
         what: "session number",
     })

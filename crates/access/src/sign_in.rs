@@ -9,9 +9,9 @@ use model::{Name, Timestamp, UserId};
 use store::{Tx, params};
 
 use crate::{
-    Access, Error, Faults, Peer, Proof, Secret, SignedIn, apps,
+    Access, Error, Faults, Peer, Proof, Secret, SignedIn, UserActor, apps,
     audit::{self, Entry, Outcome},
-    digest,
+    cookies, digest,
     ed25519::{self, Answered},
     grants,
     house::House,
@@ -19,6 +19,7 @@ use crate::{
     proven::{Proven, settle},
     refresh::Holder,
     sessions::{self, Opening},
+    wallets,
 };
 
 pub(crate) const SIGN_IN: &str = "session.sign_in";
@@ -77,6 +78,9 @@ impl Access {
                     .await?
             }
             Proof::LinkCode(code) => self.house.prove_code(&code, peer).await?,
+            Proof::Wallet { text, signature } => {
+                self.house.prove_wallet(&text, &signature, peer, now).await?
+            }
         };
         self.house.open_session(proven, apps::OWN, peer).await
     }
@@ -108,6 +112,7 @@ fn check_proof(proof: &Proof) -> Result<(), Error> {
             check_length(&mut faults, "public_key", public_key.len(), 32, 32);
         }
         Proof::LinkCode(code) => check_length(&mut faults, "link_code", code.expose().len(), 1, LONGEST_CODE),
+        Proof::Wallet { text, signature } => wallets::check(&mut faults, text, signature),
     }
     faults.check()
 }
@@ -138,6 +143,18 @@ pub(crate) fn check_length(
             format!("{least} to {most} bytes")
         };
         faults.add(field, format!("has {found} bytes"), want);
+    }
+}
+
+/// Notes what is no name that a user gives to a key or a wallet.
+pub(crate) fn check_label(faults: &mut Faults, label: &str) {
+    let length = label.chars().count();
+    if !(1..=64).contains(&length) || label.chars().any(char::is_control) {
+        faults.add(
+            "label",
+            format!("has {length} characters"),
+            "1 to 64 that can be seen",
+        );
     }
 }
 
@@ -280,15 +297,39 @@ impl House {
         peer: &Peer,
     ) -> Result<SignedIn, Error> {
         let now = self.clock.now();
-        let proof = proven.word();
         let life = self.config.refresh_life.min(self.config.session_life);
-        let opening = Opening::draw(proof, life, now)?;
+        let opening = Opening::draw(proven.word(), life, now)?;
+        let (user, session, roles) = self.open(proven, &opening, None, peer, now).await?;
+        let app_id = app_id.to_owned();
+        let holder = Holder {
+            user,
+            session,
+            roles,
+            app_id,
+        };
+        self.hand_out(holder, &opening.refresh_jti, opening.expires_at, now)
+    }
+
+    /// Writes down a session for whoever has proven to be somebody, with the cookie that shows it where there is one;
+    /// gives the user, the session's number and the roles.
+    pub(crate) async fn open(
+        self: &Arc<Self>,
+        proven: Proven,
+        opening: &Opening,
+        cookie: Option<String>,
+        peer: &Peer,
+        now: Timestamp,
+    ) -> Result<(UserActor, u64, Vec<String>), Error> {
+        let proof = opening.proof;
         let (draft, whence, house) = (opening.clone(), peer.clone(), Arc::clone(self));
         let open = move |tx: &mut Tx<'_>| {
             let Some(user) = settle(tx, &house, &proven, now)? else {
                 return Ok(None);
             };
             let number = draft.write(tx, user, &whence, now)?;
+            if let Some(hash) = &cookie {
+                cookies::insert(tx, hash, number, draft.expires_at)?;
+            }
             let standing = sessions::standing(tx, number, now)?;
             let entry = Entry::of_nobody(&whence, SIGN_IN).by(&user.to_string(), standing.user.name.as_str());
             let entry = entry.in_session(&draft.id.to_string()).because(proof);
@@ -296,16 +337,7 @@ impl House {
             Ok(Some((standing.user, number, grants::words_of_user(tx, user)?)))
         };
         match self.write(open).await {
-            Ok(Some((user, session, roles))) => {
-                let app_id = app_id.to_owned();
-                let holder = Holder {
-                    user,
-                    session,
-                    roles,
-                    app_id,
-                };
-                self.hand_out(holder, &opening.refresh_jti, opening.expires_at, now)
-            }
+            Ok(Some(opened)) => Ok(opened),
             Ok(None) => Err(self.bad_proof(peer, None, proof).await),
             Err(Error::ProofUsed) => {
                 let entry = Entry::of_nobody(peer, SIGN_IN).because("proof used before");

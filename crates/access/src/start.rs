@@ -20,6 +20,7 @@ use crate::{
     token_keys::{self, Ring},
     tries::Tries,
     upkeep,
+    wallet::message::Messages,
 };
 
 impl Access {
@@ -65,6 +66,7 @@ impl Access {
         };
         let (root, challenge_key, keys) = store.read(read).await?;
         let challenges = Challenges::new(&challenge_key, &format!("{zone_id} {zone_host}"));
+        let wallet_texts = Messages::new(&challenge_key, &zone_host, &zone_id);
         let hasher = Hasher::new(&tasks, config.hashing_at_once).await?;
         let house = House {
             tries: Tries::new(config.sign_ins_per_minute),
@@ -80,6 +82,7 @@ impl Access {
             seal,
             root,
             challenges,
+            wallet_texts,
             hasher,
         };
         let house = Arc::new(house);

@@ -123,6 +123,8 @@ fn anything_to_clear(tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
     let row = tx.row(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM sign_in_codes WHERE expires_at < ?1) \
          OR EXISTS (SELECT 1 FROM answered_challenges WHERE expires_at < ?1) \
+         OR EXISTS (SELECT 1 FROM announced_wallets WHERE ends_at < ?1) \
+         OR EXISTS (SELECT 1 FROM cookies WHERE ends_at < ?1) \
          OR EXISTS (SELECT 1 FROM sessions WHERE expires_at < ?2)",
         params![now, now - ENDED_SESSIONS],
     )?;
@@ -135,6 +137,8 @@ fn clear(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
         "DELETE FROM answered_challenges WHERE expires_at < ?1",
         params![now],
     )?;
+    tx.execute("DELETE FROM announced_wallets WHERE ends_at < ?1", params![now])?;
+    tx.execute("DELETE FROM cookies WHERE ends_at < ?1", params![now])?;
     tx.execute(
         "DELETE FROM sessions WHERE expires_at < ?1",
         params![now - ENDED_SESSIONS],

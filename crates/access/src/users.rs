@@ -71,7 +71,7 @@ impl NewUser {
         } else {
             self.role.parse().ok()
         };
-        let role = role.filter(|role| *role != Role::Owner);
+        let role = role.filter(|role| [Role::Admin, Role::Member].contains(role));
         if role.is_none() {
             faults.add("role", "is no role that can be given", "`admin` or `member`");
         }
@@ -237,10 +237,28 @@ fn can_sign_in(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> Result<bool, Er
     let row = tx.row(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM passwords WHERE user_id = ?1) \
          OR EXISTS (SELECT 1 FROM user_keys WHERE user_id = ?1) \
+         OR EXISTS (SELECT 1 FROM wallets WHERE user_id = ?1) \
          OR EXISTS (SELECT 1 FROM sessions WHERE user_id = ?1 AND ended_at IS NULL AND expires_at > ?2)",
         params![user, now],
     )?;
     Ok(row.is_some())
+}
+
+/// Makes a user of no rights whom nobody asked for, such as a wallet's. None where the name was ever given.
+pub(crate) fn insert_guest(tx: &mut Tx<'_>, name: Name, now: Timestamp) -> Result<Option<UserId>, Error> {
+    let wanted = Checked {
+        name,
+        role: Role::Guest,
+        unix_name: None,
+    };
+    match insert(tx, &wanted, now) {
+        Ok(user) => {
+            grants::insert(tx, user, wanted.role, None, now)?;
+            Ok(Some(user))
+        }
+        Err(Error::NameTaken { .. } | Error::NameReserved { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Takes the name and the next number, and writes the user.

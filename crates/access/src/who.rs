@@ -15,6 +15,13 @@ pub enum Credential {
     Bearer(Secret),
     /// The session token of a kRPC request. It is the same token as the bearer's.
     KrpcToken(Secret),
+    /// A cookie that this zone gave.
+    Cookie {
+        /// Its name, which belongs to it: the same secret under another name is refused.
+        name: String,
+        /// Its value.
+        secret: Secret,
+    },
 }
 
 /// What a person or program shows once, to open a session.
@@ -39,6 +46,13 @@ pub enum Proof {
     },
     /// A one-time sign-in code.
     LinkCode(Secret),
+    /// A wallet's signature over a text of this zone.
+    Wallet {
+        /// The text that `wallet_text` gave, unchanged.
+        text: String,
+        /// The signature over it as a wallet frames a text (EIP-191), 65 bytes.
+        signature: Vec<u8>,
+    },
 }
 
 /// Where a call comes from.
@@ -128,6 +142,16 @@ pub struct Identity {
     pub session_id: SessionId,
     /// The roles over the whole zone, in alphabetical order.
     pub roles: Vec<String>,
+}
+
+/// A session that was opened for a browser: one cookie shows it, and no token.
+pub struct SignedInByCookie {
+    /// Who signed in.
+    pub identity: Identity,
+    /// The value of the cookie, 256 random bits.
+    pub cookie: Secret,
+    /// The end of the cookie and of the session.
+    pub expires_at: Timestamp,
 }
 
 /// A session that was opened or carried on.

@@ -14,7 +14,7 @@ use crate::{
     ed25519, grants,
     password::{LONGEST, SHORTEST},
     password_proof, sessions,
-    sign_in::check_length,
+    sign_in::{check_label, check_length},
 };
 
 /// The most keys of one user.
@@ -140,14 +140,7 @@ impl Access {
             let what = format!("is no usable key ({} bytes)", public_key.len());
             faults.add("public_key", what, "a raw Ed25519 public key, 32 bytes");
         }
-        let length = label.chars().count();
-        if !(1..=64).contains(&length) || label.chars().any(char::is_control) {
-            faults.add(
-                "label",
-                format!("has {length} characters"),
-                "1 to 64 that can be seen",
-            );
-        }
+        check_label(&mut faults, label);
         faults.check()?;
         let (user, label) = (permit.actor().user().id, label.to_owned());
         let key = key.map(hex::encode).unwrap_or_default();

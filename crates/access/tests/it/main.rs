@@ -9,3 +9,4 @@ mod sign_in;
 mod story;
 mod tokens;
 mod trail;
+mod wallets;
