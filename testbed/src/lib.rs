@@ -1,10 +1,11 @@
-//! What tests of every crate need and no program uses: waiting for a condition, a copy of a program, and a
+//! What tests of every crate need and no program uses: waiting for a condition, a copy of a program, a wallet, and a
 //! PostgreSQL server.
 //!
 //! It leans on no crate of the house, so that every crate can have it as a dev-dependency. What it leaves to
 //! others: parts of one room's tests (that crate's `tests/it`) and whole zones (`tests/zone`).
 
 mod postgres;
+mod wallet;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use postgres::Postgres;
+pub use wallet::Wallet;
 
 /// How long between two looks.
 const STEP: Duration = Duration::from_millis(5);

@@ -74,6 +74,7 @@ fn z01_a_method_without_a_row_and_a_row_without_a_method_both_fail() {
 fn z01_nobody_may_make_a_call_that_is_not_on_the_short_list() {
     let open = [
         "soke.v1.SessionService/CreateChallenge",
+        "soke.v1.SessionService/CreateWalletText",
         "soke.v1.SessionService/Refresh",
         "soke.v1.SessionService/SignIn",
     ];

@@ -118,11 +118,15 @@ fn check_proof(proof: &Proof) -> Result<(), Error> {
 }
 
 pub(crate) fn check_name(faults: &mut Faults, user_name: &str) {
+    check_name_in(faults, "user_name", user_name);
+}
+
+pub(crate) fn check_name_in(faults: &mut Faults, field: &'static str, user_name: &str) {
     // The text itself is not repeated: a password is easily typed into the wrong field.
     if Name::imported(user_name).is_err() {
         let most = Name::MOST_IMPORTED;
         faults.add(
-            "user_name",
+            field,
             "is not a name",
             format!("1 to {most} of a-z, A-Z, 0-9, _ . @ -"),
         );

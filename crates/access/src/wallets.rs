@@ -12,7 +12,7 @@ use crate::{
     house::House,
     proven::{Once, Proven},
     sessions,
-    sign_in::{check_label, check_length, check_name},
+    sign_in::{check_label, check_length, check_name_in},
     wallet::{self, SIGNATURE, message::Purpose},
 };
 
@@ -73,7 +73,7 @@ impl Access {
     pub fn wallet_text(&self, address: WalletAddress, link_to: Option<&str>) -> Result<String, Error> {
         let mut faults = Faults::default();
         if let Some(name) = link_to {
-            check_name(&mut faults, name);
+            check_name_in(&mut faults, "link_to", name);
         }
         faults.check()?;
         let purpose = link_to.map_or(Purpose::SignIn, Purpose::Link);

@@ -25,6 +25,9 @@ pub enum Command {
     Get(Get),
     /// Set or change the password
     Password,
+    /// Link wallets that sign in as you
+    #[command(subcommand)]
+    Wallet(Wallet),
     /// Make users and sign-in codes (for administrators)
     #[command(subcommand)]
     User(User),
@@ -98,6 +101,9 @@ pub struct SignIn {
     /// Sign in with this user's password instead of a one-time link or code
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// Sign in with a wallet that is linked to a user: shows the text that it signs and asks for the signature
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "user")]
+    pub wallet: Option<String>,
     /// A zone on another machine: HOST:PORT
     #[arg(long, value_name = "HOST:PORT", requires = "ca")]
     pub server: Option<String>,
@@ -174,6 +180,26 @@ pub struct OneJob {
 pub struct Get {
     /// Its path, absolute or relative to your home in the zone
     pub path: String,
+}
+
+/// What to do about wallets.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Wallet {
+    /// Show the text that a wallet signs, ask for its signature, and let it sign in as you from now on
+    Add {
+        /// The wallet's address: 0x and 40 hex digits
+        address: String,
+        /// What to call it
+        #[arg(long, default_value = "wallet", value_name = "TEXT")]
+        label: String,
+    },
+    /// List your wallets
+    List,
+    /// Take a wallet away; your other sessions end
+    Remove {
+        /// The wallet's address
+        address: String,
+    },
 }
 
 /// What to do about users.

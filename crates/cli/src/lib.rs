@@ -25,9 +25,11 @@ mod status;
 pub mod story;
 mod terminal;
 mod users;
+mod wallets;
 
 pub use args::{
     Command, Form, Get, Jobs, Logs, Nodes, NodesCommand, OneJob, Run, SignIn, Token, TokenCommand, User,
+    Wallet,
 };
 pub use client::Surroundings;
 pub use error::{Error, exit_code};
@@ -48,6 +50,7 @@ pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8
         Command::Logs(which) => jobs::logs(surroundings, &which).await?,
         Command::Cancel(which) => jobs::cancel(surroundings, which).await?,
         Command::Get(which) => files::get(surroundings, &which).await?,
+        Command::Wallet(command) => wallets::manage(surroundings, command).await?,
         Command::Password => sign_in::password(surroundings).await?,
         Command::User(command) => users::manage(surroundings, command).await?,
         Command::Token(asked) => nodes::token(surroundings, asked).await?,

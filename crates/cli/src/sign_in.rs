@@ -12,6 +12,7 @@ use crate::{
     place::Listeners,
     session::{Server, SessionFile},
     terminal::{ask_secret, say},
+    wallets,
 };
 
 /// Signs in as the arguments say and keeps the session.
@@ -23,6 +24,11 @@ pub(crate) async fn sign_in(surroundings: &Surroundings, how: &SignIn) -> Result
         }),
         _neither => None,
     };
+    if let Some(address) = &how.wallet {
+        let client = Client::to(place(surroundings, named, None)?).await?;
+        let (text, signature) = wallets::signed(&client, address, "").await?;
+        return say_who(&sign_in_with(&client, Proof::Wallet(v1::WalletProof { text, signature })).await?);
+    }
     let (zone, proof) = match &how.user {
         Some(user_name) => {
             let zone = place(surroundings, named, None)?;
@@ -48,7 +54,10 @@ pub(crate) async fn sign_in(surroundings: &Surroundings, how: &SignIn) -> Result
         }
     };
     let client = Client::to(zone).await?;
-    let identity = sign_in_with(&client, proof).await?;
+    say_who(&sign_in_with(&client, proof).await?)
+}
+
+fn say_who(identity: &v1::Identity) -> Result<(), Error> {
     say(format_args!(
         "signed in as {} ({})",
         identity.user_name,

@@ -27,6 +27,14 @@ pub(crate) fn remark(line: impl std::fmt::Display) -> Result<(), Error> {
     writeln!(io::stderr().lock(), "{line}").map_err(Error::Terminal)
 }
 
+/// Asks for a line that others may see; the question is a remark, so that it stays out of what was asked for.
+pub(crate) fn ask(question: &str) -> Result<String, Error> {
+    remark(format_args!("{question}:"))?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// Asks for a secret: unseen at a terminal, one line of standard input otherwise.
 pub(crate) fn ask_secret(question: &str) -> Result<String, Error> {
     let text = if io::stdin().is_terminal() {

@@ -4,42 +4,31 @@ use access::{
     Config, Credential, Error, Faults, Handshake, Peer, Proof, Secret, SignedInByCookie, WalletAddress,
     session, user,
 };
-use k256::ecdsa::SigningKey;
 use model::{ErrorKind, Span};
-use sha3::{Digest as _, Keccak256};
 
 use crate::bed::{Bed, Session, at, bearer, peer, refused, secret, soon};
 
 const COOKIE: &str = "cookie-of-a-wallet";
 
-/// A wallet with a key of its own.
+/// A wallet, and what it does at this zone.
 struct Wallet {
-    key: SigningKey,
+    key: testbed::Wallet,
     address: WalletAddress,
 }
 
 impl Wallet {
-    fn new(seed: u8) -> Self {
-        let key = SigningKey::from_slice(&[seed; 32]).expect("a key");
-        let point = key.verifying_key().to_sec1_point(false);
-        let hash = Keccak256::digest(&point.as_bytes()[1..]);
-        let address = format!("0x{}", hex::encode(&hash[12..]));
-        Self {
-            key,
-            address: address.parse().expect("an address"),
-        }
+    fn new(number: u8) -> Self {
+        let key = testbed::Wallet::new(number);
+        let address = key.address().parse().expect("an address");
+        Self { key, address }
     }
 
     fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        let (signature, id) = self.key.sign_prehash_recoverable(&Keccak256::digest(bytes));
-        [signature.to_bytes().as_slice(), &[id.to_byte()]].concat()
+        self.key.sign_bytes(bytes)
     }
 
     fn sign_text(&self, text: &str) -> Vec<u8> {
-        let framed = format!("\u{19}Ethereum Signed Message:\n{}{text}", text.len());
-        let mut signature = self.sign_bytes(framed.as_bytes());
-        signature[64] += 27;
-        signature
+        self.key.sign_text(text)
     }
 
     /// The handshake over the time that lies so many seconds from the clock.

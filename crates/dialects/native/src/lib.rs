@@ -18,6 +18,7 @@ mod page;
 mod session;
 mod stamp;
 mod user;
+mod wallet;
 mod zone;
 
 use access::Access;

@@ -11,7 +11,7 @@ use wire::{
 
 use caller::Callers;
 
-use crate::stamp::stamp;
+use crate::{stamp::stamp, wallet};
 
 /// Serves the session calls.
 #[derive(Clone)]
@@ -141,6 +141,34 @@ impl SessionService for Sessions {
         added.map_err(caller::fault::access)?;
         Ok(Response::new(v1::AddKeyResponse {}))
     }
+
+    async fn create_wallet_text(
+        &self,
+        request: Request<v1::CreateWalletTextRequest>,
+    ) -> Result<Response<v1::CreateWalletTextResponse>, Status> {
+        wallet::text(&self.callers, request)
+    }
+
+    async fn add_wallet(
+        &self,
+        request: Request<v1::AddWalletRequest>,
+    ) -> Result<Response<v1::AddWalletResponse>, Status> {
+        wallet::add(&self.callers, request).await
+    }
+
+    async fn list_wallets(
+        &self,
+        request: Request<v1::ListWalletsRequest>,
+    ) -> Result<Response<v1::ListWalletsResponse>, Status> {
+        wallet::list(&self.callers, request).await
+    }
+
+    async fn remove_wallet(
+        &self,
+        request: Request<v1::RemoveWalletRequest>,
+    ) -> Result<Response<v1::RemoveWalletResponse>, Status> {
+        wallet::remove(&self.callers, request).await
+    }
 }
 
 fn proof(given: Option<sign_in_request::Proof>) -> Result<Proof, Status> {
@@ -156,9 +184,17 @@ fn proof(given: Option<sign_in_request::Proof>) -> Result<Proof, Status> {
             public_key: proof.public_key,
         },
         Some(sign_in_request::Proof::LinkCode(code)) => Proof::LinkCode(Secret::from(code)),
+        Some(sign_in_request::Proof::Wallet(proof)) => Proof::Wallet {
+            text: proof.text,
+            signature: proof.signature,
+        },
         None => {
             let mut faults = FieldFaults::new();
-            faults.add("proof", "is missing", "one of password, key and link_code");
+            faults.add(
+                "proof",
+                "is missing",
+                "one of password, key, link_code and wallet",
+            );
             return Err(faults.into_status());
         }
     })

@@ -87,6 +87,70 @@ async fn a_key_signs_a_challenge_in_once() {
 }
 
 #[tokio::test]
+async fn a_wallet_is_linked_signs_in_once_with_each_text_and_is_taken_away() {
+    let zone = Zone::new().await;
+    let (owner, wallet) = (zone.owner().await, testbed::Wallet::new(1));
+    let text = async |link_to: &str| {
+        let message = v1::CreateWalletTextRequest {
+            address: wallet.address().to_uppercase().replacen("0X", "0x", 1),
+            link_to: link_to.to_owned(),
+        };
+        let given = zone.sessions().create_wallet_text(message).await;
+        given.expect("given").into_inner().text
+    };
+    let proof = async || {
+        let text = text("").await;
+        let signature = wallet.sign_text(&text);
+        Proof::Wallet(v1::WalletProof { text, signature })
+    };
+    let unknown = zone.sign_in(proof().await).await;
+    assert_eq!(refusal(unknown), (Code::Unauthenticated, vec![]));
+    let to_link = text("ada").await;
+    let message = v1::AddWalletRequest {
+        signature: wallet.sign_text(&to_link),
+        text: to_link,
+        label: "hardware".to_owned(),
+    };
+    let added = zone.sessions().add_wallet(bearing(&owner, message)).await;
+    assert_eq!(added.expect("linked").into_inner().address, wallet.address());
+    let good = proof().await;
+    let signed_in = zone.sign_in(good.clone()).await.expect("signed in");
+    assert_eq!(signed_in.identity.expect("somebody").user_name, "ada");
+    assert_eq!(refusal(zone.sign_in(good).await), (Code::Unauthenticated, vec![]));
+    let listed = zone
+        .sessions()
+        .list_wallets(bearing(&owner, v1::ListWalletsRequest {}))
+        .await;
+    let listed = listed.expect("a list").into_inner().wallets;
+    assert_eq!((listed.len(), listed[0].label.as_str()), (1, "hardware"));
+    let remove = v1::RemoveWalletRequest {
+        address: wallet.address(),
+    };
+    let removed = zone
+        .sessions()
+        .remove_wallet(bearing(&owner, remove.clone()))
+        .await;
+    removed.expect("taken away");
+    let again = zone.sessions().remove_wallet(bearing(&owner, remove)).await;
+    assert_eq!(refusal(again), (Code::NotFound, vec![]));
+    assert_eq!(
+        refusal(zone.sign_in(proof().await).await),
+        (Code::Unauthenticated, vec![])
+    );
+    for address in ["", "0x", "7e5f4552091a69125d5dfcb7b8c2659029395bdf"] {
+        let message = v1::CreateWalletTextRequest {
+            address: address.to_owned(),
+            ..v1::CreateWalletTextRequest::default()
+        };
+        let answer = zone.sessions().create_wallet_text(message).await;
+        assert_eq!(
+            refusal(answer),
+            (Code::InvalidArgument, vec!["address".to_owned()])
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_token_is_good_once_and_its_second_use_ends_the_session() {
     let zone = Zone::new().await;
     let owner = zone.owner().await;
