@@ -72,6 +72,7 @@ pub(crate) async fn signed(
 /// The bytes of `0x` and hex digits.
 fn bytes(text: &str) -> Result<Vec<u8>, Error> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
     let pair = |at: usize| digits.and_then(|digits| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
     let length = digits.map_or(0, str::len);
     let bytes: Option<Vec<u8>> = (0..length).step_by(2).map(pair).collect();
