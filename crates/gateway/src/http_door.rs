@@ -181,7 +181,9 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let name = parts.name;
     let hosts = Hosts::new(&parts.allowed_hosts)?;
     let listener = Listener::bind(parts.listen, parts.security).await;
-    let listener = listener.map_err(|source| Error::OpenDoor { name, source })?;
+    let listener = listener
+        .map_err(|source| Error::OpenDoor { name, source })?
+        .strict();
     let service = serve::Front::new(parts.door, hosts, parts.proxy);
     let serving = rpc::serve(listener, service, &parts.tasks, parts.limits);
     Ok(Handle { name, serving })

@@ -24,6 +24,7 @@ use crate::{
     link::{self, Admission, Door, Entrance, Links, Way},
     seats::Seat,
     stream::{Io, Stream, Version},
+    strict::{Follower, Switch, Upgrading},
 };
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446, section 5.1).
@@ -38,6 +39,7 @@ pub(crate) struct Shared<S> {
     pub(crate) service: S,
     pub(crate) security: Security,
     pub(crate) links: Option<Door>,
+    pub(crate) strict: bool,
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
     pub(crate) cut: CancellationToken,
@@ -62,12 +64,11 @@ where
 /// The HTTP/1.1 and the HTTP/2 side of a listener with these limits.
 pub(crate) fn builders(limits: &Limits, tasks: &Tasks) -> (Builder<Spawner>, Builder<Spawner>) {
     let mut builder = Builder::new(Spawner(tasks.clone()));
-    let head_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_buf_size(head_bytes.max(8192))
+        .max_buf_size(head_bytes(limits))
         .max_headers(100);
     builder
         .http2()
@@ -80,6 +81,12 @@ pub(crate) fn builders(limits: &Limits, tasks: &Tasks) -> (Builder<Spawner>, Bui
         .keep_alive_interval(limits.ping_every)
         .keep_alive_timeout(limits.ping_wait);
     (builder.clone().http1_only(), builder.http2_only())
+}
+
+/// The most bytes of the head of an HTTP/1.1 request.
+fn head_bytes(limits: &Limits) -> usize {
+    let most = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    most.max(8192)
 }
 
 /// Serves one connection until it ends, its place is taken, or the listener stops.
@@ -231,7 +238,7 @@ fn wanted_version(io: &Io) -> Option<Version> {
 }
 
 async fn talk<S>(
-    stream: Stream,
+    mut stream: Stream,
     version: Version,
     peer: PeerInfo,
     seat: Seat,
@@ -243,6 +250,10 @@ async fn talk<S>(
 {
     let address = peer.address;
     let seat = Arc::new(seat);
+    let switch = shared.strict.then(Arc::<Switch>::default);
+    if let Some(switch) = &switch {
+        stream.make_strict(Follower::new(head_bytes(&shared.limits), Arc::clone(switch)));
+    }
     let answer = {
         let seat = Arc::clone(&seat);
         let service = shared.service.clone();
@@ -250,11 +261,16 @@ async fn talk<S>(
             seat.keep();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
+            if let Some(switch) = &switch {
+                request.extensions_mut().insert(Upgrading::next(switch));
+            }
             service.clone().oneshot(request)
         })
     };
     let builder = match version {
         Version::One => &shared.one,
+        // What a strict connection lets through of HTTP/2 is answered as bad HTTP/1.1.
+        Version::Two if shared.strict => &shared.one,
         Version::Two => &shared.two,
     };
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));

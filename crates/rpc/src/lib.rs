@@ -35,6 +35,7 @@ mod request_id;
 mod seats;
 mod serve;
 mod stream;
+mod strict;
 mod tls;
 mod trust;
 
@@ -49,5 +50,6 @@ pub use listen::{Listener, Security};
 pub use peer::PeerInfo;
 pub use request_id::RequestId;
 pub use serve::{Serving, serve};
+pub use strict::Upgrading;
 pub use tls::{ClientCertificates, Identity, TlsSource, server_config};
 pub use trust::{Fingerprint, Trust};

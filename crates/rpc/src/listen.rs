@@ -26,6 +26,7 @@ pub struct Listener {
     pub(crate) address: SocketAddr,
     pub(crate) security: Security,
     pub(crate) links: Option<Door>,
+    pub(crate) strict: bool,
 }
 
 impl Listener {
@@ -46,7 +47,16 @@ impl Listener {
             address,
             security,
             links: None,
+            strict: false,
         })
+    }
+
+    /// Takes HTTP/1.1 only, and only requests that cannot be read in two ways; for a listener that hands requests
+    /// on to other programs. Each request carries an [`crate::Upgrading`] then.
+    #[must_use]
+    pub const fn strict(mut self) -> Self {
+        self.strict = true;
+        self
     }
 
     /// Takes links too, through this door. They come over TLS only.

@@ -63,6 +63,7 @@ where
         address,
         security,
         links,
+        strict,
     } = listener;
     let group = tasks.child();
     let cut = CancellationToken::new();
@@ -72,6 +73,7 @@ where
         service,
         security,
         links,
+        strict,
         limits,
         tasks: group.clone(),
         cut: cut.clone(),

@@ -5,15 +5,17 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
+
+use crate::strict::Follower;
 
 /// What every HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -35,7 +37,18 @@ pub(crate) enum Io {
 pub(crate) struct Stream {
     ahead: Bytes,
     io: Io,
+    strict: Option<Strict>,
 }
+
+/// What a strict listener's connection has besides.
+struct Strict {
+    follower: Follower,
+    /// What was read and may be read on.
+    passed: BytesMut,
+}
+
+/// How much of a strict listener's connection is read at once.
+const STEP: usize = 16 * 1024;
 
 impl Stream {
     /// Reads as many bytes as it takes to know the version, and puts them back. `None` when the peer went.
@@ -43,6 +56,7 @@ impl Stream {
         let mut stream = Self {
             ahead: Bytes::new(),
             io,
+            strict: None,
         };
         let mut first = [0; PREFACE.len()];
         let mut filled = 0;
@@ -62,14 +76,15 @@ impl Stream {
         stream.ahead = Bytes::copy_from_slice(&first[..filled]);
         Ok(Some((stream, version)))
     }
-}
 
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    /// Lets through only requests that have one reading.
+    pub(crate) fn make_strict(&mut self, follower: Follower) {
+        let passed = BytesMut::new();
+        self.strict = Some(Strict { follower, passed });
+    }
+
+    /// Reads what comes, whatever it is.
+    fn poll_any(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.ahead.has_remaining() {
             let take = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(take));
@@ -79,6 +94,55 @@ impl AsyncRead for Stream {
             Io::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Io::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         }
+    }
+
+    /// Reads what may be read.
+    fn poll_strict(
+        &mut self,
+        strict: &mut Strict,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let opaque = strict.follower.is_opaque(&mut strict.passed);
+            if strict.passed.has_remaining() {
+                let take = strict.passed.len().min(buf.remaining());
+                buf.put_slice(&strict.passed.split_to(take));
+                return Poll::Ready(Ok(()));
+            }
+            if opaque {
+                return self.poll_any(cx, buf);
+            }
+            if strict.follower.is_refused() {
+                return Poll::Ready(Ok(()));
+            }
+            if strict.follower.is_torn() {
+                let fault = "the body has more than one reading";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, fault)));
+            }
+            let mut step = [0; STEP];
+            let mut read = ReadBuf::new(&mut step);
+            ready!(self.poll_any(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            strict.follower.follow(read.filled(), &mut strict.passed);
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(mut strict) = self.strict.take() else {
+            return self.poll_any(cx, buf);
+        };
+        let polled = self.poll_strict(&mut strict, cx, buf);
+        self.strict = Some(strict);
+        polled
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, header};
 use tonic::body::Body;
 use tower_service::Service;
 
@@ -35,7 +35,7 @@ impl Front {
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         if let Err(trouble) = self.check(&request) {
-            return self.door.trouble(trouble);
+            return self.refuse(trouble);
         }
         let (head, body) = request.into_parts();
         match self.door.answer(&head).await {
@@ -43,9 +43,19 @@ impl Front {
             Answer::Forward(forward) => {
                 let request = Request::from_parts(head, body);
                 let carried = self.proxy.carry(request, forward, &*self.door).await;
-                carried.unwrap_or_else(|trouble| self.door.trouble(trouble))
+                carried.unwrap_or_else(|trouble| self.refuse(trouble))
             }
         }
+    }
+
+    /// What stands behind a request with two readings on its connection is nobody's next request.
+    fn refuse(&self, trouble: Trouble) -> Response<Body> {
+        let mut response = self.door.trouble(trouble);
+        if trouble == Trouble::Ambiguous {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
     }
 
     fn check(&self, request: &Request<Body>) -> Result<(), Trouble> {
@@ -57,7 +67,7 @@ impl Front {
             Fault::NotOurs => Trouble::HostNotOurs,
         })?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        let upgrades = request.headers().contains_key(http::header::UPGRADE);
+        let upgrades = request.headers().contains_key(header::UPGRADE);
         if (!reads || upgrades) && !same_origin(request.headers(), &asked) {
             return Err(Trouble::ForeignPage);
         }

@@ -5,6 +5,10 @@ mod hosts;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod proxy_bed;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod web;
