@@ -233,6 +233,7 @@ fn access(reader: &mut Reader) -> access::Config {
         hashing_at_once: usize::try_from(hashing).unwrap_or(1),
         sign_ins_per_minute: u32::try_from(tries).unwrap_or(1),
         password_proof: reader.flag("buckyos.password_proof", default.password_proof),
+        ..default
     }
 }
 
