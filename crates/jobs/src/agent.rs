@@ -204,7 +204,7 @@ impl OnNode for LocalNode {
 }
 
 /// The order for a stage; makes the home where the zone owns it.
-fn spec(inner: &Inner, order: &Order) -> Result<Spec, confine::Error> {
+fn spec(inner: &Inner, order: &Order) -> Result<Spec, stage::Error> {
     let config = &inner.config;
     let mut plan = inner.confine.plan(&order.account)?;
     plan.limits.processes = config.processes;
@@ -235,6 +235,8 @@ fn spec(inner: &Inner, order: &Order) -> Result<Spec, confine::Error> {
         working_directory: order.working_directory.clone(),
         stdout: order.stdout_path.clone(),
         stderr: order.stderr_path.clone(),
+        keep_earlier_output: false,
+        note: String::new(),
         memory_bytes: order.memory_bytes,
         time_limit: Some(order.time_limit),
         grace: Span::from(config.grace),

@@ -29,6 +29,7 @@ pub(crate) fn migrations() -> Vec<store::Migration> {
         jobs::MIGRATIONS,
         tree::MIGRATIONS,
         nodes::MIGRATIONS,
+        services::MIGRATIONS,
     ]
     .concat()
 }
@@ -47,6 +48,7 @@ mod tests {
             files::ACTIONS,
             tree::ACTIONS,
             nodes::ACTIONS,
+            services::ACTIONS,
         ]
         .concat();
         let actions: BTreeSet<&str> = rooms.into_iter().collect();

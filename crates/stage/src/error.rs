@@ -59,7 +59,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn step(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+    /// Names a step that the system refused.
+    pub fn step(step: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Error::Step { step, source }
     }
 

@@ -55,6 +55,9 @@ fn execute() -> Result<(), Error> {
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
     enter::become_worker(&spec.plan)?;
     enter_working_directory(&spec.working_directory)?;
+    if spec.keep_earlier_output {
+        set_aside(&spec.stdout)?;
+    }
     let stdout = open_output(&spec.stdout)?;
     let stderr = if spec.stderr == spec.stdout {
         stdout.try_clone()
@@ -102,6 +105,22 @@ fn enter_working_directory(path: &str) -> Result<(), Error> {
     };
     std::fs::create_dir_all(path).map_err(refused)?;
     std::env::set_current_dir(path).map_err(refused)
+}
+
+/// Gives an earlier output another name, and makes the folder that it lies in.
+fn set_aside(path: &str) -> Result<(), Error> {
+    let refused = |error: io::Error| Error::Refused {
+        what: "set earlier output aside",
+        name: path.to_owned(),
+        why: error.to_string(),
+    };
+    if let Some(folder) = Path::new(path).parent() {
+        std::fs::create_dir_all(folder).map_err(refused)?;
+    }
+    match std::fs::rename(path, format!("{path}.1")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Opens an output file for appending, emptied first. Anything but a plain file and `/dev/null` is refused:

@@ -43,6 +43,13 @@ pub struct Spec {
     pub stdout: String,
     /// Relative to the working directory.
     pub stderr: String,
+    /// Keep what an earlier run wrote: it is set aside beside the output, with `.1` behind its name. Else it is
+    /// overwritten.
+    #[serde(default)]
+    pub keep_earlier_output: bool,
+    /// What whoever ordered the work wants to find again beside it; the stage does not read it.
+    #[serde(default)]
+    pub note: String,
     /// Of all processes of the work together.
     pub memory_bytes: u64,
     /// By the monotonic clock, from the start of the program; none: as long as it likes.
@@ -126,7 +133,11 @@ impl Folder {
         self.0.parent().map_or(Ok(()), durable::sync_folder)
     }
 
-    pub(crate) fn ordered(&self) -> io::Result<Option<Spec>> {
+    /// What was ordered, once it was.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn ordered(&self) -> io::Result<Option<Spec>> {
         self.read("spec.json")
     }
 

@@ -105,7 +105,7 @@ impl<K: 'static> Stages<K> {
     pub async fn start(
         &self,
         id: Id<K>,
-        make: impl FnOnce() -> Result<Spec, confine::Error> + Send + 'static,
+        make: impl FnOnce() -> Result<Spec, Error> + Send + 'static,
     ) -> Result<(), Error> {
         let stage = self
             .blocking("stage.start", move |inner| local::start(inner, id, make))

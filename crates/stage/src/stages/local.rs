@@ -65,7 +65,7 @@ pub(super) fn open<K>(parts: Parts) -> Result<(Inner<K>, Vec<Id<K>>), Error> {
 pub(super) fn start<K>(
     inner: &Inner<K>,
     id: Id<K>,
-    make: impl FnOnce() -> Result<Spec, confine::Error>,
+    make: impl FnOnce() -> Result<Spec, Error>,
 ) -> Result<Option<Child>, Error> {
     let folder = inner.folder_of(id);
     if inner.known().contains_key(&id) {
