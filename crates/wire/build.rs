@@ -46,6 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".soke.v1.FollowOutputResponse.chunk")
         .bytes(".soke.agent.v1.ReadFileResponse")
         .bytes(".soke.agent.v1.ReadOutputResponse.chunk")
+        .bytes(".soke.agent.v1.TunnelRequest")
+        .bytes(".soke.agent.v1.TunnelResponse")
         .bytes(".grpc.testing.Payload.body")
         .skip_debug(secret.iter().map(|(name, _)| format!(".{name}")))
         .compile_fds(set)?;

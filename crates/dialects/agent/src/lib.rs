@@ -16,6 +16,7 @@ mod judge;
 mod machines;
 pub mod node;
 mod server;
+mod tunnel;
 
 use access::Access;
 use rpc::link::Door;
@@ -23,6 +24,7 @@ use tonic::service::RoutesBuilder;
 use wire::soke::agent::v1::node_service_server::NodeServiceServer;
 
 pub use machines::Machines;
+pub use tunnel::{Tunnel, open as open_tunnel};
 
 use judge::Known;
 use server::Server;

@@ -8,10 +8,12 @@ mod join;
 mod keep;
 mod keys;
 mod place;
+mod tunnel;
 mod work;
 
 pub use error::Error;
 pub use join::{Invitation, join};
 pub use keep::{Machine, Settings, keep};
 pub use place::{Member, read};
+pub use tunnel::{Ports, add_tunnels};
 pub use work::work;

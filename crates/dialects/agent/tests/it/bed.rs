@@ -1,9 +1,10 @@
 //! A zone that machines can join over TLS, and machines.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -12,9 +13,10 @@ use std::{
 use access::{Access, Action, Actor, Credential, Parts, Peer, Permit, Proof, Secret};
 use agent::{
     Machines,
-    node::{Error, Invitation, Machine, Member, Settings},
+    node::{Error, Invitation, Machine, Member, Ports, Settings},
 };
-use model::Span;
+use futures::future::BoxFuture;
+use model::{ServiceId, Span};
 use nodes::{Handle, MakeToken, TokenWish};
 use rpc::{
     CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving, TlsSource,
@@ -182,7 +184,19 @@ impl JobAgentService for Work {
 pub(crate) struct Computer {
     pub(crate) tasks: Tasks,
     pub(crate) work: Work,
+    pub(crate) ports: OpenPorts,
     dir: TempDir,
+}
+
+/// The ports of services that a machine runs in these tests.
+#[derive(Clone, Default)]
+pub(crate) struct OpenPorts(pub(crate) Arc<Mutex<BTreeSet<(ServiceId, u16)>>>);
+
+impl Ports for OpenPorts {
+    fn has(&self, service: ServiceId, port: u16) -> BoxFuture<'_, bool> {
+        let has = self.0.lock().expect("whole").contains(&(service, port));
+        Box::pin(std::future::ready(has))
+    }
 }
 
 impl Computer {
@@ -190,6 +204,7 @@ impl Computer {
         Self {
             tasks: Tasks::new(),
             work: Work::default(),
+            ports: OpenPorts::default(),
             dir: tempfile::tempdir().expect("a folder"),
         }
     }
@@ -212,6 +227,7 @@ impl Computer {
         let (file, tasks) = (self.file(), self.tasks.clone());
         let mut services = Routes::builder();
         services.add_service(JobAgentServiceServer::new(self.work.clone()));
+        agent::node::add_tunnels(&mut services, Arc::new(self.ports.clone()), &self.tasks);
         let calls = agent::node::work(services);
         self.tasks.spawn("keep", Policy::MayEnd, async move {
             let machine = Machine {

@@ -6,3 +6,5 @@ mod bed;
 mod join;
 #[cfg(test)]
 mod life;
+#[cfg(test)]
+mod tunnel;
