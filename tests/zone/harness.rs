@@ -24,7 +24,8 @@ pub(crate) use wire::Wire;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// The listeners beside the native one take free ports: many zones stand side by side.
-const FREE_PORTS: [(&str, &str); 2] = [
+const FREE_PORTS: [(&str, &str); 3] = [
+    ("SOKE_GRID__HTTP__ADDRESS", "0"),
     ("SOKE_BUCKYOS__SYSTEM_CONFIG__ADDRESS", "0"),
     ("SOKE_BUCKYOS__NODE_GATEWAY__ADDRESS", "0"),
 ];

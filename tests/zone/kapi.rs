@@ -18,7 +18,7 @@ use crate::harness::{LONG, Wire, Zone, wire::signed};
 const PASSWORD: &str = "correct horse battery";
 
 /// Makes a call over HTTP/1.1 and reads the reply to it.
-fn call(address: SocketAddr, service: &str, request: &Request) -> Reply {
+pub(crate) fn call(address: SocketAddr, service: &str, request: &Request) -> Reply {
     let body = request.to_body();
     let head = format!(
         "POST /kapi/{service} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -105,7 +105,7 @@ fn who(wire: &Wire, bearer: &str) -> Result<String, tonic::Status> {
     Ok(answer.into_inner().identity.expect("an identity").user_name)
 }
 
-fn set_password(wire: &Wire, bearer: &str) {
+pub(crate) fn set_password(wire: &Wire, bearer: &str) {
     let request = v1::SetPasswordRequest {
         old_password: String::new(),
         new_password: PASSWORD.to_owned(),

@@ -12,6 +12,7 @@ mod data_folder;
 mod documents;
 mod first_run;
 mod foreign_client;
+mod grid;
 mod kapi;
 mod matrix;
 mod nodes;

@@ -15,7 +15,7 @@ mod serve;
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use http::{Response, request};
+use http::{HeaderValue, Response, request};
 use model::{NodeId, ServiceId, UserId};
 use rpc::{Limits, ListenAddress, Listener, Security, Serving};
 use tasks::{Stopped, Tasks};
@@ -49,6 +49,9 @@ pub enum Answer {
 pub struct Forward {
     /// The service.
     pub endpoint: Endpoint,
+    /// What the service is told for the host that was asked for; none: what the client asked for. Only for services
+    /// that lie outside of the zone.
+    pub host: Option<HeaderValue>,
     /// Who asks.
     pub identity: Identity,
     /// Resolves when the right ends by which this goes through; what is open is cut then. Usually

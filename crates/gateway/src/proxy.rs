@@ -21,7 +21,7 @@ mod upstream;
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use rpc::PeerInfo;
 use tasks::{Policy, Tasks};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -137,6 +137,7 @@ impl Proxy {
         } = &*self.0;
         let Forward {
             endpoint,
+            host,
             identity,
             mut until,
         } = forward;
@@ -144,7 +145,10 @@ impl Proxy {
         let peer = PeerInfo::of(request.extensions()).cloned();
         let wanted = Wanted::of(&mut request);
         let (head, body) = request.into_parts();
-        let head = headers::outgoing(head, &identity, peer.as_ref(), door, wanted.is_some())?;
+        let mut head = headers::outgoing(head, &identity, peer.as_ref(), door, wanted.is_some())?;
+        if let Some(host) = host {
+            head.headers.insert(header::HOST, host);
+        }
         let (body, sent) = Sending::new(body, limits.upload_silence);
         let key = Key {
             user: identity.user,

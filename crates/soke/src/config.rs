@@ -7,6 +7,7 @@
 mod environment;
 mod fault;
 mod layers;
+mod of_grid;
 mod of_jobs;
 mod place;
 mod reader;
@@ -37,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) access: access::Config,
     pub(crate) jobs: Jobs,
     pub(crate) buckyos: Buckyos,
+    pub(crate) grid: Grid,
     pub(crate) log: Log,
     /// Whether this zone is for trying clients out: doors may be open that a zone in use never has.
     pub(crate) test: bool,
@@ -76,6 +78,12 @@ pub(crate) struct Buckyos {
     pub(crate) node_gateway: rpc::ListenAddress,
 }
 
+/// Where Grid's door stands. There is no encryption on it.
+pub(crate) struct Grid {
+    /// `/greet`, and everything else to the caller's service.
+    pub(crate) listen: rpc::ListenAddress,
+}
+
 /// How and how much is logged to standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Log {
@@ -112,8 +120,12 @@ impl Config {
         let zone = zone(&mut reader);
         let native = native(&mut reader);
         let store = store(&mut reader, &data);
-        let access = access(&mut reader);
+        let access = access::Config {
+            believe_wallets: flags.test,
+            ..access(&mut reader)
+        };
         let buckyos = buckyos(&mut reader);
+        let grid = of_grid::read(&mut reader);
         let jobs = of_jobs::read(&mut reader);
         let log = log(&mut reader);
         if flags.test {
@@ -128,6 +140,7 @@ impl Config {
             access,
             jobs,
             buckyos,
+            grid,
             log,
             test: flags.test,
             shown,
@@ -218,6 +231,7 @@ fn access(reader: &mut Reader) -> access::Config {
     let access_life = secs("access.access_token_secs", default.access_life, 2..=3600);
     let refresh_life = secs("access.refresh_token_secs", default.refresh_life, 60..=90 * DAY);
     let session_life = secs("access.session_secs", default.session_life, 60..=365 * DAY);
+    let cookie_life = secs("access.cookie_secs", default.cookie_life, 2..=30 * DAY);
     let code_life = secs("access.sign_in_code_secs", default.code_life, 10..=7 * DAY);
     let certificate_life = secs("access.certificate_secs", default.certificate_life, 10..=30 * DAY);
     let token_key_life = secs("access.token_key_secs", default.token_key_life, 3600..=365 * DAY);
@@ -227,11 +241,13 @@ fn access(reader: &mut Reader) -> access::Config {
         access_life,
         refresh_life,
         session_life,
+        cookie_life,
         code_life,
         certificate_life,
         token_key_life,
         hashing_at_once: usize::try_from(hashing).unwrap_or(1),
         sign_ins_per_minute: u32::try_from(tries).unwrap_or(1),
+        enrolment: of_grid::enrolment(reader),
         password_proof: reader.flag("buckyos.password_proof", default.password_proof),
         ..default
     }

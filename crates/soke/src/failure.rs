@@ -145,7 +145,8 @@ rooms! {
     rpc::Error => "open the entrance for links", None;
     agent::node::Error => "be a node", None;
     gateway::Error => "open the front door",
-        Some("end the program that stands there, or name another address with --listen");
+        Some("end the program that stands there, or name another address: with --listen for the native listener, with \
+              LISTENER.address in the configuration for another");
     buckyos::Error => "open BuckyOS's doors",
         Some("end the program that stands there, or set buckyos.system_config.address and \
               buckyos.node_gateway.address; port 0 takes a free one");

@@ -201,8 +201,16 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         mounts: tree::Mounts::default(),
     });
     let buckyos = wiring::open_buckyos_doors(config, &access, tree, clock, &groups.doors).await?;
+    let grid = wiring::GridParts {
+        access: &access,
+        services: None,
+        reach: None,
+        clock,
+        tasks: &groups.doors,
+    };
+    let grid = wiring::open_grid_door(config, grid).await?;
     let native = gateway.address();
-    let doors = Doors(vec![Box::new(gateway), Box::new(buckyos)]);
+    let doors = Doors(vec![Box::new(gateway), Box::new(buckyos), Box::new(grid)]);
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());

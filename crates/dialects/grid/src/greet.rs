@@ -5,7 +5,7 @@
 
 use access::{Actor, Handshake, Peer, SignedInByCookie, UserActor, WalletAddress};
 use http::{Response, StatusCode, request};
-use model::ErrorKind;
+use model::{ErrorKind, Span};
 use rpc::PeerInfo;
 use tonic::body::Body;
 
@@ -93,7 +93,9 @@ impl Door {
                 ..
             }) => {
                 let mut response = answer::msg(OK, "[ACK] already authorized");
-                let (name, life) = (cookie::name(address), (expires_at - self.clock.now()).secs());
+                // Up to the next second, as the clock went on since the session was opened.
+                let left = expires_at + Span::from_micros(999_999) - self.clock.now();
+                let (name, life) = (cookie::name(address), left.secs());
                 cookie::give(response.headers_mut(), &head.headers, &name, &secret, life, tls);
                 response
             }

@@ -40,6 +40,18 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
+    /// Host and port as a request names them: the port is left out where it is the usual one.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let usual = if self.secure { 443 } else { 80 };
+        let text = self.to_string();
+        let (_scheme, authority) = text.split_once("://").unwrap_or(("", &text));
+        let bare = authority.strip_suffix(&format!(":{usual}"));
+        bare.filter(|_bare| self.port == usual)
+            .unwrap_or(authority)
+            .to_owned()
+    }
+
     /// Reads `http://host`, `https://host:port` or `//host`; path and query do not count, as in the contract.
     pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
         const WANT: &str = "the host to forward to is not like http://127.0.0.1:9000";
@@ -112,6 +124,14 @@ mod tests {
             ("http://[::1]:81", "http://[::1]:81"),
         ] {
             assert_eq!(Origin::read(text).expect("a host").to_string(), wanted);
+        }
+        for (text, authority) in [
+            ("https://www.example.org", "www.example.org"),
+            ("https://www.example.org:80", "www.example.org:80"),
+            ("http://[::1]:80", "[::1]"),
+            ("http://a:8080", "a:8080"),
+        ] {
+            assert_eq!(Origin::read(text).expect("a host").authority(), authority);
         }
         for text in [
             "",

@@ -46,6 +46,7 @@ impl Door for Greeter {
                 let (user, revoked) = self.users[number].clone();
                 Answer::Forward(Forward {
                     endpoint: self.endpoint,
+                    host: None,
                     identity: Identity {
                         user,
                         name: format!("user{number}"),

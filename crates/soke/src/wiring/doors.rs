@@ -37,6 +37,16 @@ impl Door for buckyos::Handle {
     }
 }
 
+impl Door for gateway::http_door::Handle {
+    fn bound(&self) -> Vec<(&'static str, SocketAddr)> {
+        vec![gateway::http_door::Handle::bound(self)]
+    }
+
+    fn close(&self, grace: Duration) -> BoxFuture<'_, Stopped> {
+        Box::pin(self.stop(grace))
+    }
+}
+
 /// Every open door.
 pub(crate) struct Doors(pub(crate) Vec<Box<dyn Door>>);
 
