@@ -25,6 +25,14 @@ pub enum Error {
     /// The user's process gave nothing for too long.
     #[error("the file system does not answer in time")]
     Stalled,
+    /// The node failed, or cannot be asked.
+    #[error("{text}")]
+    Away {
+        /// The sort of failure.
+        kind: ErrorKind,
+        /// What it says.
+        text: String,
+    },
     /// The session for which the stream was opened has ended.
     #[error("the session has ended: sign in again")]
     SessionEnded,
@@ -75,6 +83,7 @@ impl Error {
             Error::Busy => ErrorKind::Exhausted,
             Error::Lost | Error::Stopping => ErrorKind::Unavailable,
             Error::Stalled => ErrorKind::Deadline,
+            Error::Away { kind, .. } => *kind,
             Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::Unfit { .. } => ErrorKind::Precondition,
             Error::Start(source) => source.kind(),

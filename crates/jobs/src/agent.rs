@@ -166,8 +166,12 @@ fn machine_memory() -> u64 {
 }
 
 impl OnNode for LocalNode {
-    fn capacity(&self) -> Capacity {
-        self.inner.capacity.clone()
+    fn capacity(&self) -> Option<Capacity> {
+        Some(self.inner.capacity.clone())
+    }
+
+    fn is_present(&self) -> bool {
+        true
     }
 
     fn start(&self, order: Order) -> BoxFuture<'_, Result<(), Error>> {

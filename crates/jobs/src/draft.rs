@@ -10,6 +10,28 @@ use stage::Work;
 
 use crate::{Config, node::Capacity};
 
+/// What stands in the place of a node's name where any will do.
+pub const ANYWHERE: &str = "any";
+
+/// What one of the zone's nodes offers.
+pub(crate) struct Offer {
+    pub(crate) name: String,
+    pub(crate) is_usual: bool,
+    /// None where the node was not heard of since the start.
+    pub(crate) capacity: Option<Capacity>,
+}
+
+impl Offer {
+    /// Whether a job may run here that wants `node`.
+    pub(crate) fn suits(name: &str, is_usual: bool, node: &str) -> bool {
+        match node {
+            ANYWHERE => true,
+            "" => is_usual,
+            named => named == name,
+        }
+    }
+}
+
 /// A job as somebody wants it. What is `None` or empty takes the zone's default; what is given is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
@@ -21,6 +43,9 @@ pub struct Draft {
     pub cores: Option<u32>,
     /// Bytes of memory, from 1 MiB to the node's.
     pub memory_bytes: Option<u64>,
+    /// On which node: its name, [`ANYWHERE`], or empty for the zone's usual one.
+    #[serde(default)]
+    pub node: String,
     /// How long it may run, from 1 second to the zone's bound.
     pub time_limit: Option<Span>,
     /// Relative to the home, or absolute; empty: the home.
@@ -53,6 +78,7 @@ impl Draft {
             work,
             cores: None,
             memory_bytes: None,
+            node: String::new(),
             time_limit: None,
             working_directory: String::new(),
             stdout_path: String::new(),
@@ -99,7 +125,7 @@ const MOST_WORD: usize = 256;
 const LEAST_MEMORY: u64 = 1 << 20;
 
 /// The draft with every default filled in, or everything that is wrong with it.
-pub(crate) fn settle(mut draft: Draft, config: &Config, node: &Capacity) -> Result<Draft, Vec<Fault>> {
+pub(crate) fn settle(mut draft: Draft, config: &Config, offers: &[Offer]) -> Result<Draft, Vec<Fault>> {
     let mut faults = Faults(Vec::new());
     faults.work(&draft.work);
     if draft.name.is_empty() {
@@ -122,12 +148,12 @@ pub(crate) fn settle(mut draft: Draft, config: &Config, node: &Capacity) -> Resu
     ] {
         faults.path(field, value);
     }
+    let most = faults.most(&draft.node, offers);
     let cores = draft.cores.unwrap_or(1);
-    faults.within("cores", u64::from(cores), 1, u64::from(node.cores), "cores");
-    let memory = draft
-        .memory_bytes
-        .unwrap_or_else(|| config.default_memory_bytes.min(node.memory_bytes));
-    faults.within("memory_bytes", memory, LEAST_MEMORY, node.memory_bytes, "bytes");
+    faults.within("cores", u64::from(cores), 1, u64::from(most.cores), "cores");
+    let memory = draft.memory_bytes;
+    let memory = memory.unwrap_or_else(|| config.default_memory_bytes.min(most.memory_bytes));
+    faults.within("memory_bytes", memory, LEAST_MEMORY, most.memory_bytes, "bytes");
     let limit = draft.time_limit.unwrap_or(config.default_time_limit);
     let most_secs = config.most_time_limit.secs();
     if limit < Span::from_secs(1) || limit > config.most_time_limit {
@@ -146,9 +172,36 @@ pub(crate) fn settle(mut draft: Draft, config: &Config, node: &Capacity) -> Resu
     Ok(draft)
 }
 
+/// The most that a job may ask for.
+struct Most {
+    cores: u32,
+    memory_bytes: u64,
+}
+
 struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// The most of each that some node offers which suits. A node that nobody heard of yet may offer anything.
+    fn most(&mut self, node: &str, offers: &[Offer]) -> Most {
+        let suits = |offer: &&Offer| Offer::suits(&offer.name, offer.is_usual, node);
+        let suiting: Vec<&Offer> = offers.iter().filter(suits).collect();
+        let named = !node.is_empty() && node != ANYWHERE;
+        if named && suiting.is_empty() {
+            let what = format!("is `{}`, which is no node of this zone", node.escape_debug());
+            self.add("node", what, "a name that `soke nodes` lists, `any`, or nothing");
+        }
+        let most = |of: fn(&Capacity) -> u64| {
+            let each = suiting
+                .iter()
+                .map(|offer| offer.capacity.as_ref().map_or(u64::MAX, of));
+            each.max().unwrap_or(u64::MAX)
+        };
+        Most {
+            cores: u32::try_from(most(|capacity| u64::from(capacity.cores))).unwrap_or(u32::MAX),
+            memory_bytes: most(|capacity| capacity.memory_bytes),
+        }
+    }
+
     fn add(&mut self, field: &'static str, what: impl Into<String>, want: impl Into<String>) {
         self.0.push(Fault {
             field,

@@ -67,6 +67,20 @@ pub enum Error {
         /// Which part.
         what: &'static str,
     },
+    /// A node failed, or cannot be asked.
+    #[error("{text}")]
+    Away {
+        /// Of which kind the failure is.
+        kind: ErrorKind,
+        /// What it says.
+        text: String,
+    },
+    /// The node that had the job is none of the zone's any more.
+    #[error("read output: its node `{node}` was removed from the zone")]
+    NodeGone {
+        /// The node.
+        node: String,
+    },
     /// A step on the node failed.
     #[error("{step}")]
     Node {
@@ -107,14 +121,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Draft(_) | Error::Field { .. } => ErrorKind::Invalid,
-            Error::NotFound { .. } => ErrorKind::NotFound,
+            Error::NotFound { .. } | Error::NodeGone { .. } => ErrorKind::NotFound,
             Error::Ended { .. } => ErrorKind::Precondition,
             Error::OtherRequest { .. } | Error::NameInUse { .. } => ErrorKind::Exists,
             Error::TooMany { .. } | Error::Numbers => ErrorKind::Exhausted,
             Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::Stopping => ErrorKind::Unavailable,
             Error::Row { .. } | Error::Node { .. } | Error::Panicked => ErrorKind::Internal,
-            Error::Output { kind, .. } => *kind,
+            Error::Output { kind, .. } | Error::Away { kind, .. } => *kind,
             Error::Stage(error) => error.kind(),
             Error::Access(error) => error.kind(),
             Error::Store(error) => error.kind(),

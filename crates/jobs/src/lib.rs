@@ -6,12 +6,13 @@
 //! What it leaves to others: who may do it (crate `access`), as whom work is done (crate `confine`), protocols
 //! (the dialects), reading files as users ([`node::ReadAsUser`]).
 //!
-//! The queue is a fair FIFO for one machine: the user with the fewest running cores comes first, where equal the
-//! one whose last turn is longest ago, within a user the oldest job; a job that does not fit yet holds back those behind it, so that no large job starves. It
-//! knows cores and memory, and no priorities.
+//! The queue is a fair FIFO: the user with the fewest running cores comes first, where equal the one whose last turn
+//! is longest ago, within a user the oldest job; a job that does not fit yet holds back those behind it on the nodes
+//! that it waits for, so that no large job starves. It knows nodes, cores and memory, and no priorities.
 //!
 //! Invariants: a job is answered when its row is durable; its number counts from 1 and is never used again; the
-//! end of a job is written once; a job is started at most once; rows of jobs are kept.
+//! end of a job is written once; a job is started at most once, on one node, and stays there; a node that is away
+//! keeps its jobs; rows of jobs are kept.
 
 mod action;
 pub mod agent;
@@ -40,7 +41,7 @@ use store::Store;
 use tasks::{Clock, Tasks};
 
 pub use action::{ACTIONS, Cancel, Get, List, Output, Submit};
-pub use draft::{Draft, Fault};
+pub use draft::{ANYWHERE, Draft, Fault};
 pub use error::Error;
 pub use get::Counts;
 pub use job::{Job, Which};
@@ -48,7 +49,7 @@ pub use list::{Filter, Page};
 pub use record::MIGRATIONS;
 pub use state::State;
 
-use node::OnNode;
+use node::{Known, Nodes};
 
 /// Items as they come; an error is the last item.
 pub type Stream<T> = BoxStream<'static, Result<T, Error>>;
@@ -91,8 +92,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Tells the time.
     pub clock: Clock,
-    /// Does the work.
-    pub node: Arc<dyn OnNode>,
+    /// Do the work.
+    pub nodes: Arc<dyn Nodes>,
     /// The decisions.
     pub config: Config,
 }
@@ -108,7 +109,7 @@ struct Inner {
     access: Access,
     tasks: Tasks,
     clock: Clock,
-    node: Arc<dyn OnNode>,
+    nodes: Arc<dyn Nodes>,
     config: Config,
 }
 
@@ -124,7 +125,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
         access: parts.access,
         tasks: tasks.clone(),
         clock: parts.clock,
-        node: parts.node,
+        nodes: parts.nodes,
         config: parts.config,
     };
     let handle = Handle {
@@ -134,10 +135,10 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     Ok(handle)
 }
 
-impl Handle {
-    /// What the node is, offers, and lacks.
-    #[must_use]
-    pub fn node(&self) -> node::Capacity {
-        self.inner.node.capacity()
+impl Inner {
+    /// The node of this name, where it is one of the zone's still.
+    async fn node(&self, name: &str) -> Result<Option<Known>, Error> {
+        let nodes = self.nodes.all().await?;
+        Ok(nodes.into_iter().find(|known| known.name == name))
     }
 }

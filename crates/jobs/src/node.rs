@@ -1,7 +1,9 @@
-//! What this slice needs done on a node, in its own words.
+//! What this slice needs of the zone's nodes, in its own words.
 //!
-//! The local agent (module `agent`) does it on this machine; a link to another machine will do the same.
+//! The local agent (module `agent`) does it on the machine that it runs on; the link brings it to the server.
 //! What it leaves to others: which job runs where and when (module `reconcile`).
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use confine::Account;
@@ -13,8 +15,11 @@ use crate::Error;
 
 /// What a node does for jobs. Every call may be repeated.
 pub trait OnNode: Send + Sync + 'static {
-    /// What the node is and offers.
-    fn capacity(&self) -> Capacity;
+    /// What the node is and offers, as far as it was heard of since the start.
+    fn capacity(&self) -> Option<Capacity>;
+
+    /// Whether the node can be asked now. One that is away keeps its jobs and gets no new ones.
+    fn is_present(&self) -> bool;
 
     /// Starts a job. A job that is known already, running or ended, is not started again.
     fn start(&self, order: Order) -> BoxFuture<'_, Result<(), Error>>;
@@ -33,6 +38,53 @@ pub trait OnNode: Send + Sync + 'static {
 
     /// Reads a file as a user from an offset on, up to its present end.
     fn read(&self, account: &Account, path: &str, offset: u64) -> BoxStream<'static, Result<Bytes, Error>>;
+}
+
+/// The nodes of the zone.
+pub trait Nodes: Send + Sync + 'static {
+    /// Every node of the zone, those that are away too. A job whose node is none of them is lost.
+    fn all(&self) -> BoxFuture<'_, Result<Vec<Known>, Error>>;
+
+    /// Waits until [`Nodes::all`] may say something new since the last such wait, be it that a node came back or went
+    /// away. Safe to cancel.
+    fn changed(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A node of the zone.
+#[derive(Clone)]
+pub struct Known {
+    /// Its name, never given to another one.
+    pub name: String,
+    /// Whether jobs that name no node run here.
+    pub is_usual: bool,
+    /// What it does.
+    pub node: Arc<dyn OnNode>,
+}
+
+/// One node that is always there: a zone of one machine.
+pub struct Alone(Known);
+
+impl Alone {
+    /// Makes this the only node, under this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, node: Arc<dyn OnNode>) -> Self {
+        let name = name.into();
+        Self(Known {
+            name,
+            is_usual: true,
+            node,
+        })
+    }
+}
+
+impl Nodes for Alone {
+    fn all(&self) -> BoxFuture<'_, Result<Vec<Known>, Error>> {
+        Box::pin(std::future::ready(Ok(vec![self.0.clone()])))
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Reads files as users on this machine; the files slice does it.

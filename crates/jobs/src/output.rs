@@ -1,6 +1,6 @@
 //! The output of a job from an offset on, as it grows, until the job has ended.
 //!
-//! The files are read as the job's user, by the node. What it leaves to others: reading (port
+//! The files are read as the job's user, by the node that had the job. What it leaves to others: reading (port
 //! [`crate::node::OnNode::read`]), keeping the files (they belong to the user).
 
 use std::{sync::Arc, time::Duration};
@@ -38,6 +38,7 @@ impl Handle {
         let session = permit.actor().user().session;
         let follower = Follower {
             inner: Arc::clone(&self.inner),
+            node_name: found.job.node_name.clone(),
             account: found.account,
             path: found.job.output_path(which),
             offset,
@@ -51,6 +52,7 @@ impl Handle {
                     // The state first: what was written before the end is then read after it.
                     let job = present(&follower.inner, id).await?;
                     let ended = job.state.has_ended();
+                    follower.node_name.clone_from(&job.node_name);
                     if job.started_at.is_some() && !follower.read_on(&sender, ended).await? || ended {
                         return Ok(());
                     }
@@ -67,6 +69,7 @@ impl Handle {
 
 struct Follower {
     inner: Arc<Inner>,
+    node_name: String,
     account: Account,
     path: String,
     offset: u64,
@@ -75,7 +78,11 @@ struct Follower {
 impl Follower {
     /// Gives what is there beyond the offset; false when nobody takes it any more.
     async fn read_on(&mut self, sender: &Sender<(u64, Bytes)>, ended: bool) -> Result<bool, Error> {
-        let mut chunks = self.inner.node.read(&self.account, &self.path, self.offset);
+        let node = self.inner.node(&self.node_name).await?;
+        let node = node.ok_or_else(|| Error::NodeGone {
+            node: self.node_name.clone(),
+        })?;
+        let mut chunks = node.node.read(&self.account, &self.path, self.offset);
         while let Some(chunk) = chunks.next().await {
             let chunk = match chunk {
                 Ok(chunk) => chunk,

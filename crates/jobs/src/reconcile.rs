@@ -1,22 +1,28 @@
-//! Makes what the node does equal to what the rows want, again and again, from what both say now.
+//! Makes what the nodes do equal to what the rows want, again and again, from what both say now.
 //!
-//! It takes no input: a change of rows, news from the node or the passing of time only wake it, and every
-//! pass looks at everything that has not ended. So a crash between any two steps is repaired by the next
-//! pass. What it leaves to others: what an event means (module `state`), whose turn it is (module `turn`).
+//! One loop gives turns and knows which nodes there are; one loop for each node (module `on_node`) meets what that node
+//! says, so that a slow node holds up no other. They take no input: a change of rows, news from a node or the passing
+//! of time only wake them, and every pass looks at everything that has not ended. So a crash between any two steps is
+//! repaired by the next pass. What it leaves to others: what an event means (module `state`), whose turn it is (module
+//! `turn`).
+
+mod on_node;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use access::SystemPermit;
-use model::{ErrorKind, JobId, Span};
-use stage::{Cause, Exit, Observed};
+use model::JobId;
 use tasks::{Policy, Tasks};
+use tokio_util::sync::DropGuard;
 
 use crate::{
-    Error, Inner, State,
-    node::Report,
-    record::{self, Record, TOPIC},
+    Error, Inner,
+    draft::Offer,
+    node::Known,
+    record::{self, Placed, TOPIC, Waiting},
     state::Event,
-    turn::{self, Claim, Past, Room},
+    submit::WAITS,
+    turn::{self, Candidate, Past, Room, Site, Turn, Wanted},
 };
 
 /// The right under which the reconciler writes.
@@ -26,31 +32,27 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How long after a failed pass the next one begins.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
-/// How often a step that failed on the node is tried for one job before the job is given up.
-const MOST_TRIES: u32 = 10;
-
 /// What is kept from pass to pass. Losing it changes no job's end, only an order or a delay.
 #[derive(Default)]
 struct Memory {
     past: Past,
-    /// Failed tries to start a job.
-    tries: BTreeMap<JobId, u32>,
+    /// The loops of the nodes, by their names.
+    loops: BTreeMap<String, DropGuard>,
 }
 
 /// Starts the reconciler.
 pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
-    let token = tasks.token();
+    let (token, owner) = (tasks.token(), tasks.clone());
     tasks.spawn("jobs.reconcile", Policy::StopAll, async move {
         let mut rows = inner.store.watch(TOPIC);
         let mut memory = Memory::default();
         loop {
             let pass = tokio::select! {
                 () = token.cancelled() => return,
-                pass = pass(&inner, &mut memory) => pass,
+                pass = pass(&inner, &mut memory, &owner) => pass,
             };
             let longest = match pass {
-                Ok(()) if memory.tries.is_empty() => PERIOD,
-                Ok(()) => AFTER_FAULT,
+                Ok(()) => PERIOD,
                 Err(error) => {
                     tracing::warn!(
                         error = model::chain(&error),
@@ -62,209 +64,157 @@ pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
             tokio::select! {
                 () = token.cancelled() => return,
                 () = rows.changed() => {}
-                () = inner.node.changed() => {}
+                () = inner.nodes.changed() => {}
                 () = tokio::time::sleep(longest) => {}
             }
         }
     });
 }
 
-/// One look at everything that has not ended, and every step that follows from it.
-async fn pass(inner: &Inner, memory: &mut Memory) -> Result<(), Error> {
-    let reports = inner.node.observe().await?;
-    let records = placed(inner).await?;
-    let reported: BTreeMap<JobId, &Observed> = reports
-        .iter()
-        .map(|report| (report.id, &report.observed))
-        .collect();
-    memory
-        .tries
-        .retain(|id, _| records.iter().any(|record| record.job.id == *id));
-    for record in &records {
-        meet(inner, memory, record, reported.get(&record.job.id).copied()).await?;
-    }
-    forget(inner, &reports).await?;
-    give_turns(inner, memory).await
-}
-
-async fn placed(inner: &Inner) -> Result<Vec<Record>, Error> {
-    let cluster = inner.config.cluster.clone();
-    let read = PERMIT.read(&inner.store, move |tx| record::placed(tx, &cluster));
-    read.await
-}
-
-/// Brings one row and what the node says about it together.
-async fn meet(
-    inner: &Inner,
-    memory: &mut Memory,
-    record: &Record,
-    observed: Option<&Observed>,
-) -> Result<(), Error> {
-    let id = record.job.id;
-    match observed {
-        Some(Observed::Ended(exit)) => {
-            let exit = Arc::clone(exit);
-            return happen(inner, id, move || Happening::Ended(Arc::clone(&exit))).await;
-        }
-        Some(Observed::Lost) => return happen(inner, id, || Happening::Lost).await,
-        Some(Observed::Running { started_at }) if record.job.state == State::Pending => {
-            let started_at = *started_at;
-            happen(inner, id, move || Happening::Started(started_at)).await?;
-        }
-        Some(Observed::Starting | Observed::Running { .. }) => {}
-        None if record.job.state == State::Running || record.standing.cancel_wanted => {
-            return happen(inner, id, || Happening::Lost).await;
-        }
-        None => return start_on_node(inner, memory, record).await,
-    }
-    if record.standing.cancel_wanted {
-        inner.node.end(id).await?;
-    }
-    Ok(())
-}
-
-/// An event that can be made as often as its transaction is run.
-enum Happening {
-    Started(model::Timestamp),
-    Ended(Arc<Exit>),
-    Lost,
-}
-
-async fn happen(
-    inner: &Inner,
-    id: JobId,
-    happening: impl Fn() -> Happening + Send + 'static,
-) -> Result<(), Error> {
-    let now = inner.clock.now();
-    let write = PERMIT.write(&inner.store, move |tx| {
-        let happening = happening();
-        let event = match &happening {
-            Happening::Started(at) => Event::Started(*at),
-            Happening::Ended(exit) => Event::Ended(exit),
-            Happening::Lost => Event::Lost,
-        };
-        record::happen(tx, id, event, "", now)
-    });
-    write.await.map(drop)
-}
-
-/// Tells the node to start a job. A job that cannot be started here fails at once; a step that may work
-/// later is repeated by later passes, so often, and holds up no other job.
-async fn start_on_node(inner: &Inner, memory: &mut Memory, record: &Record) -> Result<(), Error> {
-    let id = record.job.id;
-    let Err(error) = inner.node.start(record.order()).await else {
-        memory.tries.remove(&id);
-        return Ok(());
-    };
-    let tries = memory.tries.entry(id).or_default();
-    *tries += 1;
-    let hopeless = matches!(
-        error.kind(),
-        ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::Denied
-    );
-    if !hopeless && *tries < MOST_TRIES {
-        tracing::warn!(job = %id, error = model::chain(&error), "a job could not be started and is tried again");
-        return Ok(());
-    }
-    memory.tries.remove(&id);
-    let now = inner.clock.now();
-    let exit = Arc::new(Exit {
-        cause: Cause::NotStarted,
-        reason: model::chain(&error),
-        code: None,
-        cpu: Span::ZERO,
-        peak_memory_bytes: 0,
-        started_at: now,
-        ended_at: now,
-        ran: Span::ZERO,
-    });
-    happen(inner, id, move || Happening::Ended(Arc::clone(&exit))).await
-}
-
-/// Lets the node drop what is written down here, and end what should not run.
-async fn forget(inner: &Inner, reports: &[Report]) -> Result<(), Error> {
-    for report in reports {
-        let id = report.id;
-        let read = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id));
-        let ended_here = read.await?.is_none_or(|record| record.standing.state.has_ended());
-        if !ended_here {
-            continue;
-        }
-        match report.observed {
-            Observed::Ended(_) | Observed::Lost => inner.node.forget(id).await?,
-            Observed::Starting | Observed::Running { .. } => inner.node.end(id).await?,
-        }
-    }
-    Ok(())
-}
-
-/// Starts those whose turn it is, and says what the next one waits for.
-async fn give_turns(inner: &Inner, memory: &mut Memory) -> Result<(), Error> {
-    let node = inner.node.capacity();
+/// One look at all nodes and all jobs that have not ended.
+async fn pass(inner: &Arc<Inner>, memory: &mut Memory, owner: &Tasks) -> Result<(), Error> {
+    let nodes = inner.nodes.all().await?;
+    attend(inner, memory, owner, &nodes);
     let cluster = inner.config.cluster.clone();
     let read = PERMIT.read(&inner.store, move |tx| {
         Ok::<_, Error>((record::placed(tx, &cluster)?, record::waiting(tx, &cluster)?))
     });
     let (placed, waiting) = read.await?;
-    let claim = |record: &Record| Claim {
-        user: record.job.user,
-        cores: record.job.cores,
-        memory_bytes: record.job.memory_bytes,
-    };
-    let running: Vec<Claim> = placed.iter().map(claim).collect();
-    let room = Room {
-        cores: node.cores,
-        memory_bytes: node.memory_bytes,
-    };
-    let turn = turn::next(&waiting, &running, room, &mut memory.past);
-    place(inner, &turn.start, node.name).await?;
-    for id in turn.start {
-        // Looked at again, because somebody may have cancelled it meanwhile.
-        let present = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id)).await?;
-        if let Some(present) = present
-            && present.standing.placed
-            && !present.standing.cancel_wanted
-        {
-            start_on_node(inner, memory, &present).await?;
-        }
+    let is_known = |job: &&Placed| nodes.iter().any(|known| known.name == job.node_name);
+    let (placed, gone): (Vec<&Placed>, Vec<&Placed>) = placed.iter().partition(is_known);
+    for job in gone {
+        on_node::happen(inner, job.id, || on_node::Happening::Gone).await?;
     }
-    if let Some((id, left)) = turn.blocked
-        && let Some(record) = PERMIT.read(&inner.store, move |tx| record::by_id(tx, id)).await?
-    {
-        explain(inner, &record, left).await?;
-    }
-    Ok(())
+    let (present, sites) = sites(&nodes, &placed);
+    let turn = turn::next(&candidates(&present, &waiting), &sites, &mut memory.past);
+    place(inner, &turn, &present).await?;
+    explain(inner, &turn, &present, &waiting).await
 }
 
-async fn place(inner: &Inner, next: &[JobId], node_name: String) -> Result<(), Error> {
-    if next.is_empty() {
+/// Begins a loop for each new node, and ends those of nodes that are gone.
+fn attend(inner: &Arc<Inner>, memory: &mut Memory, owner: &Tasks, nodes: &[Known]) {
+    memory
+        .loops
+        .retain(|name, _| nodes.iter().any(|known| known.name == *name));
+    for known in nodes {
+        if memory.loops.contains_key(&known.name) {
+            continue;
+        }
+        let token = owner.token().child_token();
+        let (inner, node, stop) = (Arc::clone(inner), known.clone(), token.clone());
+        let name = format!("jobs.node {}", known.name);
+        owner.spawn(name, Policy::MayEnd, on_node::keep(inner, node, stop));
+        memory.loops.insert(known.name.clone(), token.drop_guard());
+    }
+}
+
+/// The nodes that can take jobs now, and what is on them.
+fn sites<'a>(nodes: &'a [Known], placed: &[&Placed]) -> (Vec<&'a Known>, Vec<Site>) {
+    let present = nodes.iter().filter(|known| known.node.is_present());
+    let offers = present.filter_map(|known| {
+        let capacity = known.node.capacity()?;
+        let room = Room {
+            cores: capacity.cores,
+            memory_bytes: capacity.memory_bytes,
+        };
+        let here = placed.iter().filter(|job| job.node_name == known.name);
+        let running = here.map(|job| job.claim).collect();
+        Some((known, Site { room, running }))
+    });
+    offers.unzip()
+}
+
+/// The place among those present of the node that a job wants; none where it is away.
+fn wanted(present: &[&Known], wish: &str) -> Option<Wanted> {
+    if wish == crate::ANYWHERE {
+        return Some(Wanted::Any);
+    }
+    let suits = |known: &&Known| Offer::suits(&known.name, known.is_usual, wish);
+    present.iter().position(suits).map(Wanted::Site)
+}
+
+fn candidates(present: &[&Known], waiting: &[Waiting]) -> Vec<Candidate<JobId>> {
+    let candidate = |job: &Waiting| {
+        Some(Candidate {
+            key: job.id,
+            claim: job.claim,
+            wanted: wanted(present, &job.wanted)?,
+        })
+    };
+    waiting.iter().filter_map(candidate).collect()
+}
+
+/// Writes down which node each job goes to; the node's own loop starts it there.
+async fn place(inner: &Inner, turn: &Turn<JobId>, present: &[&Known]) -> Result<(), Error> {
+    let named = turn.start.iter().filter_map(|&(id, site)| {
+        let known = present.get(site)?;
+        Some((id, known.name.clone()))
+    });
+    let placed: Vec<(JobId, String)> = named.collect();
+    if placed.is_empty() {
         return Ok(());
     }
-    let ids = next.to_vec();
     let now = inner.clock.now();
     let write = PERMIT.write(&inner.store, move |tx| {
-        for id in &ids {
-            record::happen(tx, *id, Event::Place, &node_name, now)?;
+        for (id, node_name) in &placed {
+            record::happen(tx, *id, Event::Place, node_name, now)?;
         }
         Ok::<_, Error>(())
     });
     write.await
 }
 
-async fn explain(inner: &Inner, record: &Record, left: Room) -> Result<(), Error> {
-    let job = &record.job;
-    let mib = |bytes: u64| bytes >> 20;
-    let reason = format!(
-        "waits for {} cores and {} MiB; {} cores and {} MiB are free",
-        job.cores,
-        mib(job.memory_bytes),
-        left.cores,
-        mib(left.memory_bytes)
-    );
-    if job.reason == reason {
+/// Says of those that hold back others what they wait for, and of those whose node is away that it is.
+async fn explain(
+    inner: &Inner,
+    turn: &Turn<JobId>,
+    present: &[&Known],
+    waiting: &[Waiting],
+) -> Result<(), Error> {
+    let mut news: Vec<(JobId, String)> = Vec::new();
+    for job in waiting {
+        let id = job.id;
+        let reason = if let Some((_, left)) = turn.blocked.iter().find(|(blocked, _)| *blocked == id) {
+            waits_for_room(job, *left)
+        } else if turn.too_large.contains(&id) {
+            "waits for a node that is as large as it asks for".to_owned()
+        } else if wanted(present, &job.wanted).is_none() {
+            waits_for_node(&job.wanted)
+        } else if job.reason == waits_for_node(&job.wanted) {
+            WAITS.to_owned()
+        } else {
+            continue;
+        };
+        if reason != job.reason {
+            news.push((id, reason));
+        }
+    }
+    if news.is_empty() {
         return Ok(());
     }
-    let id = job.id;
-    let write = PERMIT.write(&inner.store, move |tx| record::explain(tx, id, &reason));
+    let write = PERMIT.write(&inner.store, move |tx| {
+        for (id, reason) in &news {
+            record::explain(tx, *id, reason)?;
+        }
+        Ok::<_, Error>(())
+    });
     write.await
+}
+
+fn waits_for_node(wish: &str) -> String {
+    match wish {
+        "" => "waits for the zone's own node, which is away".to_owned(),
+        name => format!("waits for node {name}, which is away"),
+    }
+}
+
+fn waits_for_room(job: &Waiting, left: Room) -> String {
+    let mib = |bytes: u64| bytes >> 20;
+    format!(
+        "waits for {} cores and {} MiB; {} cores and {} MiB are free",
+        job.claim.cores,
+        mib(job.claim.memory_bytes),
+        left.cores,
+        mib(left.memory_bytes)
+    )
 }

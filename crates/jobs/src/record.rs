@@ -19,10 +19,20 @@ use crate::{
 pub(crate) const TOPIC: &str = "jobs";
 
 /// The tables of this slice.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "jobs",
-    number: 1,
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "jobs",
+        number: 1,
+        sql: FIRST,
+    },
+    Migration {
+        room: "jobs",
+        number: 2,
+        sql: "ALTER TABLE jobs ADD COLUMN wanted_node TEXT NOT NULL DEFAULT '';",
+    },
+];
+
+const FIRST: &str = "
         CREATE TABLE jobs_numbers (
             cluster TEXT PRIMARY KEY,
             newest BIGINT NOT NULL
@@ -58,8 +68,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         CREATE INDEX jobs_by_user ON jobs (user_id, number);
         CREATE INDEX jobs_by_submission ON jobs (user_id, submitted_at);
         CREATE INDEX jobs_unfinished ON jobs (cluster, number) WHERE state IN ('pending', 'running');
-    ",
-}];
+    ";
 
 /// A job as it is stored.
 #[derive(Debug, Clone)]
@@ -169,30 +178,73 @@ pub(crate) fn by_request(tx: &mut Tx<'_>, user: UserId, request_id: &str) -> Res
     row.as_ref().map(Record::read).transpose()
 }
 
-/// All jobs of a cluster that a node was told of and that have not ended, the oldest first.
-pub(crate) fn placed(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<Record>, Error> {
+/// All jobs of a cluster that this node was told of and that have not ended, the oldest first.
+pub(crate) fn placed_on(tx: &mut Tx<'_>, cluster: &str, node_name: &str) -> Result<Vec<Record>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs WHERE cluster = ?1 AND state IN ('pending', 'running') AND placed = TRUE \
-            ORDER BY number"
+            AND node_name = ?2 ORDER BY number"
     );
-    let rows = tx.rows(&sql, &[Value::from(cluster)])?;
+    let rows = tx.rows(&sql, &[Value::from(cluster), Value::from(node_name)])?;
     rows.iter().map(Record::read).collect()
 }
 
-/// What all waiting jobs of a cluster take, the oldest first. Their drafts stay where they are.
-pub(crate) fn waiting(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<(JobId, Claim)>, Error> {
-    let sql = "SELECT id, user_id, cores, memory_bytes FROM jobs \
+/// A job that a node was told of and that has not ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) id: JobId,
+    pub(crate) claim: Claim,
+    pub(crate) node_name: String,
+}
+
+/// What all jobs take that nodes were told of and that have not ended.
+pub(crate) fn placed(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<Placed>, Error> {
+    let sql = "SELECT id, user_id, cores, memory_bytes, node_name FROM jobs \
+        WHERE cluster = ?1 AND state IN ('pending', 'running') AND placed = TRUE ORDER BY number";
+    let rows = tx.rows(sql, &[Value::from(cluster)])?;
+    let placed = |row: &Row| {
+        Ok(Placed {
+            id: row.get(0)?,
+            claim: claim(row)?,
+            node_name: row.get(4)?,
+        })
+    };
+    rows.iter().map(placed).collect()
+}
+
+/// A job that waits for its turn.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub(crate) id: JobId,
+    pub(crate) claim: Claim,
+    /// As in [`Draft::node`].
+    pub(crate) wanted: String,
+    /// Why it waits, as it is shown now.
+    pub(crate) reason: String,
+}
+
+/// All waiting jobs of a cluster, the oldest first. Their drafts stay where they are.
+pub(crate) fn waiting(tx: &mut Tx<'_>, cluster: &str) -> Result<Vec<Waiting>, Error> {
+    let sql = "SELECT id, user_id, cores, memory_bytes, wanted_node, reason FROM jobs \
         WHERE cluster = ?1 AND state IN ('pending', 'running') AND placed = FALSE ORDER BY number";
     let rows = tx.rows(sql, &[Value::from(cluster)])?;
-    let claim = |row: &Row| {
-        let claim = Claim {
-            user: row.get(1)?,
-            cores: row.get(2)?,
-            memory_bytes: row.get(3)?,
-        };
-        Ok((row.get(0)?, claim))
+    let waiting = |row: &Row| {
+        Ok(Waiting {
+            id: row.get(0)?,
+            claim: claim(row)?,
+            wanted: row.get(4)?,
+            reason: row.get(5)?,
+        })
     };
-    rows.iter().map(claim).collect()
+    rows.iter().map(waiting).collect()
+}
+
+/// The second to fourth column.
+fn claim(row: &Row) -> Result<Claim, Error> {
+    Ok(Claim {
+        user: row.get(1)?,
+        cores: row.get(2)?,
+        memory_bytes: row.get(3)?,
+    })
 }
 
 /// The next number of a cluster.
@@ -237,12 +289,12 @@ fn write(
     let job = &record.job;
     let exit = match event {
         Event::Ended(exit) => Some(exit),
-        Event::Cancel | Event::Place | Event::Started(_) | Event::Lost => None,
+        Event::Cancel | Event::Place | Event::Started(_) | Event::Lost | Event::Gone => None,
     };
     let started_at = match event {
         Event::Started(at) => Some(at),
         Event::Ended(exit) if exit.code.is_some() => Some(exit.started_at),
-        Event::Cancel | Event::Place | Event::Ended(_) | Event::Lost => job.started_at,
+        Event::Cancel | Event::Place | Event::Ended(_) | Event::Lost | Event::Gone => job.started_at,
     };
     let ended_at = exit.map(|exit| exit.ended_at).unwrap_or(now);
     let ended_at = next.standing.state.has_ended().then_some(ended_at);

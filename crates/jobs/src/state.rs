@@ -91,6 +91,8 @@ pub(crate) enum Event<'a> {
     Ended(&'a Exit),
     /// The node has no trace of it, or of its end.
     Lost,
+    /// The node is none of the zone's any more.
+    Gone,
 }
 
 /// What stands after an event, and why in words.
@@ -136,10 +138,11 @@ impl Standing {
                 Some(self.to(State::Running, reason))
             }
             Event::Started(_) => None,
-            Event::Ended(_) | Event::Lost if !self.placed => None,
+            Event::Ended(_) | Event::Lost | Event::Gone if !self.placed => None,
             Event::Ended(exit) => Some(self.ended(exit)),
-            Event::Lost if self.cancel_wanted => Some(self.to(State::Cancelled, "cancelled")),
+            Event::Lost | Event::Gone if self.cancel_wanted => Some(self.to(State::Cancelled, "cancelled")),
             Event::Lost => Some(self.to(State::Lost, "the node has no record of its end")),
+            Event::Gone => Some(self.to(State::Lost, "its node was removed from the zone")),
         }
     }
 

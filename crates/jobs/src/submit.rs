@@ -7,17 +7,35 @@ use model::{JobId, UserId};
 use store::{Tx, Value};
 
 use crate::{
-    Draft, Error, Fault, Handle, Job, State, Submit, draft,
+    Draft, Error, Fault, Handle, Job, State, Submit,
+    draft::{self, Offer},
+    node::Known,
     record::{self, Record, TOPIC},
     state::Standing,
 };
 
+/// Why a job waits that nobody has looked at.
+pub(crate) const WAITS: &str = "waits for its turn";
+
 impl Handle {
     /// Everything that is wrong with a draft, for a door that has faults of its own to tell beside these.
-    #[must_use]
-    pub fn faults(&self, draft: &Draft) -> Vec<Fault> {
-        let settled = draft::settle(draft.clone(), &self.inner.config, &self.inner.node.capacity());
-        settled.err().unwrap_or_default()
+    ///
+    /// # Errors
+    /// It cannot be told which nodes there are.
+    pub async fn faults(&self, draft: &Draft) -> Result<Vec<Fault>, Error> {
+        let offers = self.offers().await?;
+        let settled = draft::settle(draft.clone(), &self.inner.config, &offers);
+        Ok(settled.err().unwrap_or_default())
+    }
+
+    async fn offers(&self) -> Result<Vec<Offer>, Error> {
+        let nodes = self.inner.nodes.all().await?;
+        let offer = |known: Known| Offer {
+            capacity: known.node.capacity(),
+            name: known.name,
+            is_usual: known.is_usual,
+        };
+        Ok(nodes.into_iter().map(offer).collect())
     }
 
     /// Queues a job of the permit's user. With a request id that this user has used for the same draft, it
@@ -29,7 +47,7 @@ impl Handle {
     /// Exhausted: the user has too many unfinished jobs. Else as access and the store say.
     pub async fn submit(&self, permit: Permit<Submit>, draft: Draft) -> Result<Job, Error> {
         let inner = &self.inner;
-        let draft = draft::settle(draft, &inner.config, &inner.node.capacity()).map_err(Error::Draft)?;
+        let draft = draft::settle(draft, &inner.config, &self.offers().await?).map_err(Error::Draft)?;
         let user = permit.actor().user().clone();
         let owner = permit.is_owner();
         let text = serde_json::to_string(&draft).map_err(|_form| Error::Row { what: "its draft" })?;
@@ -57,8 +75,8 @@ impl Handle {
                 tx.execute(
                     "INSERT INTO jobs (id, cluster, number, name, user_id, user_name, user_number, unix_name, \
                         user_owns_zone, request_id, draft, state, placed, cancel_wanted, reason, node_name, \
-                        submitted_at, cpu_micros, peak_memory_bytes, cores, memory_bytes) \
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', ?16, 0, 0, ?17, ?18)",
+                        submitted_at, cpu_micros, peak_memory_bytes, cores, memory_bytes, wanted_node) \
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', ?16, 0, 0, ?17, ?18, ?19)",
                     &[
                         Value::from(id),
                         Value::from(cluster.as_str()),
@@ -74,10 +92,11 @@ impl Handle {
                         Value::from(State::Pending.word()),
                         Value::from(Standing::NEW.placed),
                         Value::from(Standing::NEW.cancel_wanted),
-                        Value::from("waits for its turn"),
+                        Value::from(WAITS),
                         Value::from(now),
                         Value::from(draft.cores.unwrap_or(1)),
                         Value::from(i64::try_from(draft.memory_bytes.unwrap_or(0)).unwrap_or(i64::MAX)),
+                        Value::from(draft.node.as_str()),
                     ],
                 )?;
                 tx.about(format!("job {number}"));

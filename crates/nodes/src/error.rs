@@ -79,6 +79,12 @@ pub enum Error {
         /// As it is set now.
         pool: Pool,
     },
+    /// The server runs on this machine.
+    #[error("remove node `{name}`: the zone's server runs on it")]
+    Own {
+        /// Its name.
+        name: model::Name,
+    },
     /// The thing is not there.
     #[error("find {what}")]
     NotFound {
@@ -109,7 +115,7 @@ impl Error {
             Error::KeyTaken => ErrorKind::Exists,
             Error::OtherKey => ErrorKind::Denied,
             Error::PoolFull { .. } => ErrorKind::Exhausted,
-            Error::OtherPool { .. } => ErrorKind::Precondition,
+            Error::OtherPool { .. } | Error::Own { .. } => ErrorKind::Precondition,
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::Row { .. } => ErrorKind::Internal,
             Error::Access(source) => source.kind(),

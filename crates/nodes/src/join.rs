@@ -8,8 +8,11 @@ use model::{Name, NodeId, Timestamp};
 use store::{Tx, params};
 
 use crate::{
-    Config, Error, Handle, Join, Node, TOPIC, TokenFault, TokenText, pool, record, tokens::note_time,
+    Config, Error, Handle, Join, Node, TOPIC, TokenFault, TokenText, own, pool, record, tokens::note_time,
 };
+
+/// What stands in the place of a machine's name where any will do, so that none may have it.
+const ANYWHERE: &str = "any";
 
 /// What a machine shows to join.
 pub struct Wish {
@@ -59,6 +62,10 @@ impl Wish {
             return Err(Error::Token { fault });
         }
         let name: Result<Name, _> = self.name.parse();
+        if self.name == ANYWHERE {
+            let what = "means any node where work is asked for".to_owned();
+            faults.add("name", what, "another name");
+        }
         if let Err(fault) = &name {
             let what = format!("is not a name: {fault}");
             faults.add("name", what, "[a-z][a-z0-9-]{0,31}");
@@ -163,7 +170,7 @@ fn settle(
     now: Timestamp,
 ) -> Result<Settled, Error> {
     let row = tx.row(
-        "SELECT id, node_name, uses, used, ends_at, ended_at FROM join_tokens WHERE hash = ?1",
+        "SELECT id, node_name, uses, used, ends_at, ended_at, kind FROM join_tokens WHERE hash = ?1",
         params![wish.hash.as_str()],
     )?;
     let Some(row) = row else {
@@ -172,6 +179,7 @@ fn settle(
     let (token, bound): (String, Option<Name>) = (row.get(0)?, row.get(1)?);
     let (uses, used): (u32, u32) = (row.get(2)?, row.get(3)?);
     let (ends_at, ended_at): (Timestamp, Option<Timestamp>) = (row.get(4)?, row.get(5)?);
+    let is_own = row.get::<String>(6)? == own::KIND;
     if let Some(again) = same_again(tx, wish, config, now)? {
         tx.about(format_args!("node {} again by token {token}", wish.name));
         return Ok(Settled::Joined(again));
@@ -204,7 +212,7 @@ fn settle(
         "UPDATE join_tokens SET used = used + 1, last_used_at = ?2 WHERE hash = ?1",
         params![wish.hash.as_str(), now],
     )?;
-    Ok(Settled::Joined(insert(tx, wish, config, now)?))
+    Ok(Settled::Joined(insert(tx, wish, config, is_own, now)?))
 }
 
 /// The machine that this very join made a moment ago.
@@ -230,7 +238,13 @@ fn same_again(
     Ok(node.filter(|node| now - node.joined_at <= config.join_window))
 }
 
-fn insert(tx: &mut Tx<'_>, wish: &Checked, config: &Config, now: Timestamp) -> Result<Node, Error> {
+fn insert(
+    tx: &mut Tx<'_>,
+    wish: &Checked,
+    config: &Config,
+    is_own: bool,
+    now: Timestamp,
+) -> Result<Node, Error> {
     let taken = tx.rows(
         "SELECT 1 FROM nodes WHERE tls_key = ?1 OR device_key = ?2 OR overlay_key = ?3 LIMIT 1",
         params![
@@ -244,7 +258,12 @@ fn insert(tx: &mut Tx<'_>, wish: &Checked, config: &Config, now: Timestamp) -> R
     }
     let id = NodeId::fresh(now);
     node::add(tx, id, &wish.name, now)?;
-    let address = pool::take(tx, config.pool, id, now)?;
+    let address = if is_own {
+        own::replace(tx, config.pool.own(), config.quarantine, now)?;
+        pool::take_own(tx, config.pool, id)?
+    } else {
+        pool::take(tx, config.pool, id, now)?
+    };
     tx.execute(
         "INSERT INTO nodes (id, name, tls_key, device_key, overlay_key, token_hash, address, joined_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -15,6 +15,7 @@ mod error;
 mod heartbeat;
 mod join;
 mod list;
+mod own;
 mod pool;
 mod record;
 mod remove;
@@ -24,10 +25,14 @@ mod token;
 mod tokens;
 mod upkeep;
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    sync::{Arc, OnceLock},
+};
 
 use access::{Access, SystemPermit};
-use model::Span;
+use model::{Name, NodeId, Span};
 use store::{Migration, Store, Tx, params};
 use tasks::{Clock, Tasks};
 
@@ -103,6 +108,8 @@ struct House {
     config: Config,
     time: time::Judged,
     beats: heartbeat::Beats,
+    /// The machine that the server runs on.
+    own: OnceLock<NodeId>,
 }
 
 /// Opens the room and starts its upkeep.
@@ -134,6 +141,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let house = Arc::new(House {
         time: time::Judged::new(clock, latest),
         beats: heartbeat::Beats::default(),
+        own: OnceLock::new(),
         store,
         access,
         config,
@@ -141,4 +149,27 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let (kept, stop) = (Arc::clone(&house), tasks.token());
     tasks.spawn("nodes.upkeep", tasks::Policy::StopAll, upkeep::run(kept, stop));
     Ok(Handle { house })
+}
+
+impl Handle {
+    /// Every machine of the zone with its name, for rooms that work on machines.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn names(&self) -> Result<BTreeMap<NodeId, Name>, Error> {
+        let read = |tx: &mut Tx<'_>| {
+            let rows = tx.rows("SELECT id, name FROM nodes WHERE ended_at IS NULL", &[])?;
+            let pairs = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
+            pairs.collect::<Result<BTreeMap<NodeId, Name>, Error>>()
+        };
+        SystemPermit::new("nodes.names")
+            .read(&self.house.store, read)
+            .await
+    }
+
+    /// Wakes whenever a machine came or left.
+    #[must_use]
+    pub fn watch(&self) -> store::Watch {
+        self.house.store.watch(TOPIC)
+    }
 }

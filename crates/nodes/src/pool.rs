@@ -49,6 +49,11 @@ impl Pool {
         i64::from(self.base) + 3
     }
 
+    /// The address of the machine that the server runs on.
+    pub(crate) fn own(self) -> i64 {
+        i64::from(self.base) + 1
+    }
+
     /// The last address for a machine: its peer stands before the network's last address.
     fn last(self) -> i64 {
         i64::from(self.base) + i64::from(self.size()) - 3
@@ -95,9 +100,9 @@ pub(crate) fn take(tx: &mut Tx<'_>, pool: Pool, node: NodeId, now: Timestamp) ->
         return Ok(address);
     }
     let row = tx.row(
-        "SELECT address FROM node_addresses WHERE node_id IS NULL AND free_from <= ?1 \
+        "SELECT address FROM node_addresses WHERE node_id IS NULL AND free_from <= ?1 AND address >= ?2 \
          ORDER BY free_from, address LIMIT 1",
-        params![now],
+        params![now, pool.first()],
     )?;
     let address: i64 = row.ok_or(Error::PoolFull { pool })?.get(0)?;
     tx.execute(
@@ -105,6 +110,16 @@ pub(crate) fn take(tx: &mut Tx<'_>, pool: Pool, node: NodeId, now: Timestamp) ->
         params![node, address],
     )?;
     Ok(address)
+}
+
+/// Hands the first pair to the machine that the server runs on.
+pub(crate) fn take_own(tx: &mut Tx<'_>, pool: Pool, node: NodeId) -> Result<i64, Error> {
+    tx.execute(
+        "INSERT INTO node_addresses (address, node_id) VALUES (?1, ?2) \
+         ON CONFLICT (address) DO UPDATE SET node_id = excluded.node_id, free_from = NULL",
+        params![pool.own(), node],
+    )?;
+    Ok(pool.own())
 }
 
 /// Takes back the address of a machine; it rests for a while.

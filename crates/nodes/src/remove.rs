@@ -13,12 +13,15 @@ impl Handle {
     /// never taken again.
     ///
     /// # Errors
-    /// `NotFound` for an unknown name; the store's own.
+    /// `NotFound` for an unknown name; `Precondition` for the machine that the server runs on; the store's own.
     pub async fn remove(&self, permit: &Permit<Remove>, name: &str) -> Result<(), Error> {
         let (name, quarantine) = (name.to_owned(), self.house.config.quarantine);
-        let time = self.house.time.now();
+        let (time, own) = (self.house.time.now(), self.own());
         let end = move |write: &mut Write<'_, '_>| {
             let node = record::by_name(write, &name)?;
+            if Some(node.id) == own {
+                return Err(Error::Own { name: node.name });
+            }
             write.about(format_args!("node {}", node.name));
             end(write, node.id, quarantine, time).map(|()| node.id)
         };
@@ -44,7 +47,7 @@ impl Handle {
     }
 }
 
-fn end(tx: &mut Tx<'_>, id: NodeId, quarantine: Span, now: Timestamp) -> Result<(), Error> {
+pub(crate) fn end(tx: &mut Tx<'_>, id: NodeId, quarantine: Span, now: Timestamp) -> Result<(), Error> {
     tx.execute(
         "UPDATE nodes SET ended_at = ?1, address = NULL WHERE id = ?2",
         params![now, id],

@@ -16,7 +16,7 @@ const LIFE: Span = Span::from_secs(15 * 60);
 const MOST_USES: u32 = 1000;
 
 /// Marks ids of tokens.
-enum OfToken {}
+pub(crate) enum OfToken {}
 
 /// A token that is to be made, as asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -147,7 +147,7 @@ impl Handle {
         let read = move |tx: &mut Tx<'_>| {
             let rows = tx.rows(
                 "SELECT id, node_name, uses, used, made_at, ends_at, last_used_at, ended_at FROM join_tokens \
-                 ORDER BY id DESC LIMIT 1000",
+                 WHERE kind = 'node' ORDER BY id DESC LIMIT 1000",
                 &[],
             )?;
             rows.iter().map(|row| token(row, now)).collect()

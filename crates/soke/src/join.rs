@@ -1,16 +1,16 @@
 //! `soke join`: this machine becomes a node of a zone on another one, and stays it until it is stopped.
 //!
-//! What it leaves to others: the join itself and the link (`agent`). No work is done on a node yet.
+//! What it leaves to others: the join itself and the link (`agent`), and the work (`wiring`).
 
 use std::{
     io::{self, BufRead as _, Write as _},
-    path::{Path, PathBuf},
-    thread::available_parallelism,
+    path::Path,
+    pin::pin,
     time::Duration,
 };
 
 use access::Secret;
-use agent::node::{Invitation, Machine, Settings};
+use agent::node::{Invitation, Settings};
 use tasks::{Clock, Tasks};
 use tokio::runtime::Runtime;
 
@@ -19,13 +19,15 @@ use crate::{
     config::{Config, Environment, Flags},
     failure::Failure,
     lock::Lock,
-    log,
+    log, machine,
     signals::StopSignals,
     wiring,
 };
 
-/// How long what runs may take to end.
+/// How long calls of the server may take to end.
 const GRACE: Duration = Duration::from_secs(4);
+/// How long everything else may take.
+const REST: Duration = Duration::from_millis(500);
 
 /// Joins where this machine is no node yet, and keeps the link until a signal.
 pub(crate) fn join(asked: &Join, data: Option<&Path>, environment: &Environment) -> Result<u8, Failure> {
@@ -37,20 +39,22 @@ pub(crate) fn join(asked: &Join, data: Option<&Path>, environment: &Environment)
     log::start(&config.log);
     let lock = Lock::take(&config.data)?;
     let runtime = Runtime::new().map_err(Failure::System)?;
-    let code = runtime.block_on(stay(asked, config.data.join("node").join("node.toml")));
+    let code = runtime.block_on(stay(asked, &config));
     runtime.shutdown_background();
     drop(lock);
     code
 }
 
-async fn stay(asked: &Join, file: PathBuf) -> Result<u8, Failure> {
+async fn stay(asked: &Join, config: &Config) -> Result<u8, Failure> {
+    let file = wiring::node_folder(config).join("node.toml");
     let mut signals = StopSignals::listen().map_err(Failure::System)?;
     let (clock, tasks) = (Clock::system(), Tasks::new());
+    let (link, work) = (tasks.child(), tasks.child());
     if let Some(server) = &asked.server {
         let invitation = Invitation {
             server: server.clone(),
             token: token(asked)?,
-            name: asked.name.clone().unwrap_or_else(own_name),
+            name: asked.name.clone().unwrap_or_else(machine::name),
         };
         let joining = agent::node::join(&file, &invitation, &clock);
         tokio::select! {
@@ -64,14 +68,28 @@ async fn stay(asked: &Join, file: PathBuf) -> Result<u8, Failure> {
         "node {name} of the zone at {}, address {address}",
         member.server
     ))?;
-    let calls = wiring::node_work();
-    let (settings, machine) = (Settings::default(), this_machine());
-    let kept = agent::node::keep(file, machine, &settings, &calls, &clock, &tasks);
+    let calls = wiring::node_work(wiring::NodeParts {
+        config,
+        name: &member.name,
+        clock: &clock,
+        link: &link,
+        work: &work,
+    });
+    let calls = calls.await?;
+    let (settings, machine) = (Settings::default(), machine::facts());
+    let kept = agent::node::keep(file, machine, &settings, &calls, &clock, &link);
+    let mut kept = pin!(kept);
     tokio::select! {
-        kept = kept => kept?,
-        () = signals.next() => {}
+        kept = &mut kept => kept?,
+        () = signals.next() => {
+            // Calls that run end first; jobs go on without their agent.
+            link.token().cancel();
+            if let Ok(kept) = tokio::time::timeout(GRACE, kept).await {
+                kept?;
+            }
+        }
     }
-    tasks.stop(GRACE).await;
+    tasks.stop(REST).await;
     Ok(0)
 }
 
@@ -87,24 +105,4 @@ fn token(asked: &Join) -> Result<Secret, Failure> {
 
 fn say(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{text}").map_err(Failure::System)
-}
-
-/// The machine's host name up to its first dot, in lower case.
-fn own_name() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    name.split('.').next().unwrap_or_default().to_owned()
-}
-
-fn this_machine() -> Machine {
-    let info = rustix::system::sysinfo();
-    let memory_bytes = u64::from(info.mem_unit) * info.totalram;
-    let cores = available_parallelism().map_or(1, usize::from);
-    Machine {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        cores: u32::try_from(cores).unwrap_or(u32::MAX),
-        memory_bytes,
-    }
 }

@@ -10,6 +10,7 @@ mod hidden;
 mod join;
 mod lock;
 mod log;
+mod machine;
 mod signals;
 mod stop;
 mod test_zone;

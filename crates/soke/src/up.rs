@@ -1,7 +1,8 @@
 //! `soke up`: the order in which the rooms start and stop, written down in this one place.
 //!
-//! Start: data folder -> store -> access -> slices -> doors -> run files -> the owner. Stop: refuse new calls and
-//! drain the running ones, bounded -> the slices' reconcilers -> access -> store. Jobs go on: their stages are
+//! Start: data folder -> store -> access -> slices -> doors -> this machine as a node -> run files -> the owner. Stop:
+//! listen to no node -> refuse new calls and drain the running ones, bounded -> the slices' reconcilers -> access ->
+//! store. Jobs go on: their stages are
 //! processes of their own, and the next start takes them up again. What it leaves to others: what joins two
 //! rooms (`wiring`), and what is told at the terminal (`cli::story`).
 
@@ -44,6 +45,10 @@ const FELL: u8 = 70;
 
 /// The groups of tasks, in the order in which they stop.
 struct Groups {
+    /// What listens to the zone's nodes.
+    nodes: Tasks,
+    /// This machine's own link.
+    link: Tasks,
     doors: Tasks,
     slices: Tasks,
     access: Tasks,
@@ -147,6 +152,8 @@ async fn run(config: &Config, told: &Told) -> Result<u8, Failure> {
 async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let all = Tasks::new();
     let groups = Groups {
+        nodes: all.child(),
+        link: all.child(),
         doors: all.child(),
         slices: all.child(),
         access: all.child(),
@@ -163,37 +170,29 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         config: config.access.clone(),
     })
     .await?;
-    let machine = wiring::this_machine(config, &groups.slices).await?;
-    let files_node = wiring::files_node(&machine, clock, &groups.slices);
-    let jobs = wiring::jobs_here(wiring::JobsParts {
-        config,
-        store: &store,
-        access: &access,
-        machine: &machine,
-        files: files_node.clone(),
-        clock,
-        tasks: &groups.slices,
-    })
-    .await?;
     let nodes = wiring::nodes_here(&store, &access, clock, &groups.slices).await?;
+    let machines = agent::Machines::new();
+    let job_nodes = agent::JobNodes::start(nodes.clone(), machines.clone(), &groups.nodes);
+    let slices = &groups.slices;
+    let jobs = wiring::jobs_here(config, &store, &access, job_nodes.clone(), clock, slices).await?;
     let listeners = Arc::new(OnceLock::new());
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
         jobs: jobs.clone(),
         nodes: nodes.clone(),
-        zone: wiring::zone_in_words(config, &store, clock, &listeners, &jobs),
+        zone: wiring::zone_in_words(config, &store, clock, &listeners, job_nodes.clone()),
     };
     native::add_to(&mut routes, native);
+    let files = agent::LinkedFiles::new(nodes.clone(), machines.clone());
     let scow = scow::Parts {
         access: access.clone(),
         jobs,
-        files: wiring::files_here(files_node, &access, &groups.slices),
+        files: wiring::files_here(files, &access, slices),
         cluster: config.jobs.zone.cluster.clone(),
         clock: clock.clone(),
     };
     scow::add_to(&mut routes, scow);
-    let machines = agent::Machines::new();
     let links = wiring::door_for_nodes(&mut routes, &access, &nodes, &machines)?;
     let gateway = wiring::open_front_door(config, &access, routes.routes(), links, &groups.doors).await?;
     let tree = tree::start(tree::Parts {
@@ -214,6 +213,16 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());
+    let own = wiring::OwnNode {
+        config,
+        nodes: &nodes,
+        jobs: &job_nodes,
+        server: native,
+        clock,
+        link: &groups.link,
+        work: slices,
+    };
+    wiring::start_own_node(own).await?;
     write_run_files(config, &access, &bound)?;
     Ok(House {
         groups,
@@ -275,7 +284,11 @@ async fn stop(house: House, signals: &mut StopSignals) -> Result<u8, Failure> {
             native: _,
             doors,
         } = house;
-        let mut late = doors.close(DRAIN).await;
+        // The streams of news would else hold the doors open.
+        let mut late = groups.nodes.stop(STEP).await.late;
+        let (closed, unlinked) = tokio::join!(doors.close(DRAIN), groups.link.stop(DRAIN));
+        late.extend(closed);
+        late.extend(unlinked.late);
         late.extend(groups.doors.stop(STEP).await.late);
         late.extend(groups.slices.stop(STEP).await.late);
         drop(access);

@@ -11,6 +11,7 @@ mod hosts_in_tests;
 mod jobs_here;
 mod node_work;
 mod nodes_here;
+mod own_node;
 mod this_machine;
 mod zone_in_words;
 
@@ -19,9 +20,10 @@ pub(crate) use doors::Doors;
 pub(crate) use files_here::{files_here, files_node};
 pub(crate) use front_door::{open_front_door, reached_at};
 pub(crate) use grid_door::{Parts as GridParts, open_grid_door};
-pub(crate) use jobs_here::{Parts as JobsParts, jobs_here};
-pub(crate) use node_work::node_work;
+pub(crate) use jobs_here::{jobs_here, jobs_node};
+pub(crate) use node_work::{NodeParts, node_folder, node_work};
 pub(crate) use nodes_here::{door_for_nodes, nodes_here};
+pub(crate) use own_node::{OwnNode, start_own_node};
 pub(crate) use this_machine::{PROGRAM, this_machine};
 pub(crate) use zone_in_words::zone_in_words;
 

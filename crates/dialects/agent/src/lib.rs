@@ -1,8 +1,9 @@
 //! `soke.agent.v1`: between the zone's server and the machines that are its nodes, both halves.
 //!
-//! What it is for: on the server the calls of nodes, and the judge of who may have a link; on a machine ([`node`])
-//! its keys, its join, and the loop that keeps it one of the zone's. What it leaves to others: every rule about
-//! nodes (`nodes`), who may do what (`access`), connections (`rpc::link`).
+//! What it is for: on the server the calls of nodes, the judge of who may have a link, and what slices need done on
+//! nodes; on a machine ([`node`]) its keys, its join, the loop that keeps it one of the zone's, and the calls that ask
+//! for work. What it leaves to others: every rule about nodes (`nodes`), who may do what (`access`), connections
+//! (`rpc::link`), and the work.
 //!
 //! Request path on the server: `rpc` -> service here -> the connection's certificate ->
 //! `Access::authenticate_node` -> `Access::permit_node` -> use case. `Join` alone has no certificate; its token is the
@@ -11,8 +12,12 @@
 //! Invariants: a machine shows its token to the authority that the token names and to nobody else; its private keys
 //! never leave it; a node acts for itself only.
 
+mod account;
 mod fault;
+mod job_form;
+mod job_nodes;
 mod judge;
+mod linked_files;
 mod machines;
 pub mod node;
 mod server;
@@ -23,6 +28,8 @@ use rpc::link::Door;
 use tonic::service::RoutesBuilder;
 use wire::soke::agent::v1::node_service_server::NodeServiceServer;
 
+pub use job_nodes::JobNodes;
+pub use linked_files::LinkedFiles;
 pub use machines::Machines;
 pub use tunnel::{Tunnel, open as open_tunnel};
 

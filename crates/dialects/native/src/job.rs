@@ -35,7 +35,7 @@ impl JobService for Jobs {
         let permit = self.callers.permit::<Submit>(&metadata, &extensions).await?;
         let by_script = message.arguments.is_empty();
         let (draft, mut faults) = draft(message);
-        for fault in self.jobs.faults(&draft) {
+        for fault in self.jobs.faults(&draft).await.map_err(fault::jobs)? {
             faults.add(field(fault.field, by_script), &fault.what, &fault.want);
         }
         faults.finish()?;

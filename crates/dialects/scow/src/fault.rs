@@ -92,6 +92,7 @@ pub(crate) fn file_or_folder(error: files::Error) -> Status {
         files::Error::Unfit { .. }
         | files::Error::Lost
         | files::Error::Stalled
+        | files::Error::Away { .. }
         | files::Error::Start(_)
         | files::Error::Socket(_)
         | files::Error::Panicked(_) => trouble::remote_failed(&text),

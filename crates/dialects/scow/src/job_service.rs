@@ -46,7 +46,12 @@ impl JobService for Jobs {
         let (user_id, cluster) = (message.user_id.clone(), message.cluster.clone());
         let extras = refuse_extras(&message);
         let (draft, mut faults) = draft(message, self.callers.cluster());
-        fault::add_draft(&mut faults, &self.jobs.faults(&draft));
+        let wrong = self
+            .jobs
+            .faults(&draft)
+            .await
+            .map_err(|error| self.fault(error))?;
+        fault::add_draft(&mut faults, &wrong);
         let checked = if faults.is_empty() { Ok(draft) } else { Err(faults) };
         let draft = self.callers.check(&permit, &user_id, &cluster, checked)?;
         extras?;

@@ -5,15 +5,24 @@ use model::Span;
 use super::{Draft, MOST_SCRIPT_BYTES, settle};
 use stage::Work;
 
+use super::Offer;
 use crate::{Config, node::Capacity};
 
-fn node() -> Capacity {
-    Capacity {
-        name: "n".to_owned(),
-        cores: 4,
-        memory_bytes: 8 << 30,
-        reduced: Vec::new(),
+fn offer(name: &str, is_usual: bool, cores: u32) -> Offer {
+    Offer {
+        name: name.to_owned(),
+        is_usual,
+        capacity: Some(Capacity {
+            name: name.to_owned(),
+            cores,
+            memory_bytes: 8 << 30,
+            reduced: Vec::new(),
+        }),
     }
+}
+
+fn node() -> [Offer; 1] {
+    [offer("n", true, 4)]
 }
 
 fn draft() -> Draft {
@@ -94,4 +103,36 @@ fn work_that_is_none_is_refused() {
     ] {
         assert_eq!(faulty_fields(Draft::of(work)), ["work"]);
     }
+}
+
+#[test]
+fn a_job_is_measured_by_the_nodes_that_it_may_run_on() {
+    let unheard = Offer {
+        capacity: None,
+        ..offer("quiet", false, 0)
+    };
+    let offers = [offer("here", true, 2), offer("large", false, 8), unheard];
+    let fits = |node: &str, cores: u32, offers: &[Offer]| {
+        let draft = Draft {
+            node: node.to_owned(),
+            cores: Some(cores),
+            ..draft()
+        };
+        settle(draft, &Config::default(), offers)
+            .map_err(|faults| faults.iter().map(|fault| fault.field).collect::<Vec<_>>())
+            .map(drop)
+    };
+    for (node, cores, expected) in [
+        ("", 2, Ok(())),
+        ("", 3, Err(vec!["cores"])),
+        ("large", 8, Ok(())),
+        ("large", 9, Err(vec!["cores"])),
+        ("any", 8, Ok(())),
+        ("quiet", 1000, Ok(())),
+        ("nowhere", 1, Err(vec!["node"])),
+        ("large\n", 1, Err(vec!["node"])),
+    ] {
+        assert_eq!(fits(node, cores, &offers), expected, "{node} {cores}");
+    }
+    assert_eq!(fits("any", 9, &offers[..2]), Err(vec!["cores"]));
 }

@@ -92,7 +92,10 @@ async fn start(machine: &Machine, store: &Store, access: &Access, tasks: &Tasks)
         access: access.clone(),
         tasks: tasks.clone(),
         clock: Clock::system(),
-        node: Arc::<jobs::agent::LocalNode>::clone(&machine.node),
+        nodes: Arc::new(jobs::node::Alone::new(
+            "here",
+            Arc::<jobs::agent::LocalNode>::clone(&machine.node),
+        )),
         config: jobs::Config {
             default_memory_bytes: 64 << 20,
             most_unfinished: 50,

@@ -48,15 +48,11 @@ fn zone(reader: &mut Reader) -> jobs::Config {
 fn node(reader: &mut Reader) -> jobs::agent::Config {
     let name = reader.parsed(
         "jobs.node_name",
-        &machine_name(),
-        "a name of 1 to 64 of a to z, A to Z, 0 to 9, - and .",
+        &crate::machine::name(),
+        "a name of a to z, 0 to 9 and -, at most 32 characters, beginning with a letter",
         |text| {
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-            if (1..=64).contains(&text.len()) && text.chars().all(fits) {
-                Ok(text.to_owned())
-            } else {
-                Err(format!("`{}` is no such name", text.escape_debug()))
-            }
+            let name = text.parse::<model::Name>().map_err(|fault| fault.to_string())?;
+            Ok(name.to_string())
         },
     );
     let default = jobs::agent::Config::new(name);
@@ -76,16 +72,6 @@ fn node(reader: &mut Reader) -> jobs::agent::Config {
         file_bytes: file * MIB,
         control_groups,
         ..default
-    }
-}
-
-/// What the machine calls itself.
-fn machine_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() || name == "(none)" {
-        "node".to_owned()
-    } else {
-        name.chars().take(64).collect()
     }
 }
 

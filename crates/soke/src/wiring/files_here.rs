@@ -1,10 +1,11 @@
-//! The files slice gets this machine as its node: one hidden process of our own binary per user.
+//! A node gets one hidden process of our own binary per user for files; the files slice gets the zone's own node.
 //!
 //! What it leaves to others: what those processes do (`files::agent`).
 
 use std::{path::PathBuf, sync::Arc};
 
 use access::Access;
+use agent::LinkedFiles;
 use confine::Confine;
 use files::{Handle, LocalNode, Parts};
 use tasks::{Clock, Tasks};
@@ -17,8 +18,8 @@ pub(crate) fn files_node(machine: &Confine, clock: &Clock, tasks: &Tasks) -> Loc
     LocalNode::new(config, machine.clone(), tasks, clock.clone())
 }
 
-/// Starts the files slice on this machine.
-pub(crate) fn files_here(node: LocalNode, access: &Access, tasks: &Tasks) -> Handle {
+/// Starts the files slice; files lie on the machine of the zone itself, reached over its link.
+pub(crate) fn files_here(node: LinkedFiles, access: &Access, tasks: &Tasks) -> Handle {
     files::start(Parts {
         access: access.clone(),
         tasks: tasks.clone(),

@@ -1,10 +1,11 @@
-//! The jobs slice gets this machine as its node, and reads output files through the files slice's processes.
+//! The jobs slice gets the zone's machines as its nodes; a node reads output files through its processes for files.
 //!
-//! What it leaves to others: what a job is (`jobs`) and how a file is read as a user (`files`).
+//! What it leaves to others: what a job is (`jobs`), the link (`agent`), and how a file is read as a user (`files`).
 
 use std::{path::PathBuf, sync::Arc};
 
 use access::Access;
+use agent::JobNodes;
 use confine::{Account, Confine};
 use files::{FilePath, OnNode as _};
 use futures::{
@@ -16,42 +17,48 @@ use model::ErrorKind;
 use store::Store;
 use tasks::{Clock, Tasks};
 
-use super::PROGRAM;
+use super::{NodeParts, PROGRAM, node_folder};
 use crate::{config::Config, failure::Failure};
 
-/// What the jobs slice on this machine is made of.
-pub(crate) struct Parts<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) store: &'a Store,
-    pub(crate) access: &'a Access,
-    pub(crate) machine: &'a Confine,
-    pub(crate) files: files::LocalNode,
-    pub(crate) clock: &'a Clock,
-    pub(crate) tasks: &'a Tasks,
+/// Starts what does jobs on this machine; jobs of an earlier agent are found again.
+pub(crate) async fn jobs_node(
+    parts: &NodeParts<'_>,
+    machine: &Confine,
+    files: files::LocalNode,
+) -> Result<jobs::agent::LocalNode, Failure> {
+    let node = jobs::agent::LocalNode::start(jobs::agent::Parts {
+        tasks: parts.work.clone(),
+        clock: parts.clock.clone(),
+        confine: machine.clone(),
+        program: PathBuf::from(PROGRAM),
+        data: node_folder(parts.config),
+        reader: Arc::new(Files(files)),
+        config: jobs::agent::Config {
+            name: parts.name.to_owned(),
+            ..parts.config.jobs.node.clone()
+        },
+    });
+    Ok(node.await?)
 }
 
-/// Starts the jobs slice on this machine; jobs of an earlier server are found again.
-pub(crate) async fn jobs_here(parts: Parts<'_>) -> Result<jobs::Handle, Failure> {
-    let node = jobs::agent::LocalNode::start(jobs::agent::Parts {
-        tasks: parts.tasks.clone(),
-        clock: parts.clock.clone(),
-        confine: parts.machine.clone(),
-        program: PathBuf::from(PROGRAM),
-        data: parts.config.data.clone(),
-        reader: Arc::new(Files(parts.files)),
-        config: parts.config.jobs.node.clone(),
-    })
-    .await?;
+/// Starts the jobs slice.
+pub(crate) async fn jobs_here(
+    config: &Config,
+    store: &Store,
+    access: &Access,
+    nodes: JobNodes,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Result<jobs::Handle, Failure> {
     let handle = jobs::start(jobs::Parts {
-        store: parts.store.clone(),
-        access: parts.access.clone(),
-        tasks: parts.tasks.clone(),
-        clock: parts.clock.clone(),
-        node: Arc::new(node),
-        config: parts.config.jobs.zone.clone(),
-    })
-    .await?;
-    Ok(handle)
+        store: store.clone(),
+        access: access.clone(),
+        tasks: tasks.clone(),
+        clock: clock.clone(),
+        nodes: Arc::new(nodes),
+        config: config.jobs.zone.clone(),
+    });
+    Ok(handle.await?)
 }
 
 /// Reads a job's output in the process that reads files as its user.

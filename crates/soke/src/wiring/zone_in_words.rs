@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use agent::JobNodes;
 use native::{Check, Health, Zone};
 use store::Store;
 use tasks::Clock;
@@ -16,17 +17,16 @@ pub(crate) fn zone_in_words(
     store: &Store,
     clock: &Clock,
     listeners: &Arc<OnceLock<Vec<String>>>,
-    jobs: &jobs::Handle,
+    nodes: JobNodes,
 ) -> Zone {
-    let mut checks = vec![reach(config)];
-    checks.extend(work(jobs));
+    let reach = reach(config);
     Zone {
         host: config.zone.host.clone(),
         version: VERSION.to_owned(),
         started_at: clock.now(),
         store_engine: store.engine_name(),
         listeners: Arc::clone(listeners),
-        checks: Arc::new(move || checks.clone()),
+        checks: Arc::new(move || std::iter::once(reach.clone()).chain(work(&nodes)).collect()),
     }
 }
 
@@ -43,19 +43,30 @@ fn reach(config: &Config) -> Check {
     }
 }
 
-/// How far work of users is set apart on this machine; one line for each thing that is missing.
-fn work(jobs: &jobs::Handle) -> Vec<Check> {
+/// How far work of users is set apart on each node; one line for each thing that is missing.
+fn work(nodes: &JobNodes) -> Vec<Check> {
     let check = |health, text: String| Check {
         name: "work".to_owned(),
         health,
         text,
     };
-    let node = jobs.node();
-    let reduced = node.reduced;
-    if reduced.is_empty() {
-        let text = format!("{} runs jobs, each user's set apart from all others", node.name);
-        return vec![check(Health::Ok, text)];
+    let capacities = nodes.capacities();
+    if capacities.is_empty() {
+        return vec![check(
+            Health::Bad,
+            "no node has a link: no job can run".to_owned(),
+        )];
     }
-    let lines = reduced.into_iter();
-    lines.map(|text| check(Health::Reduced, text)).collect()
+    let several = capacities.len() > 1;
+    let of_one = |node: jobs::node::Capacity| {
+        let name = node.name;
+        if node.reduced.is_empty() {
+            let text = format!("{name} runs jobs, each user's set apart from all others");
+            return vec![check(Health::Ok, text)];
+        }
+        let named = |text: String| if several { format!("{name}: {text}") } else { text };
+        let lines = node.reduced.into_iter();
+        lines.map(|text| check(Health::Reduced, named(text))).collect()
+    };
+    capacities.into_iter().flat_map(of_one).collect()
 }

@@ -59,7 +59,7 @@ impl Zone {
             access: access.clone(),
             tasks,
             clock,
-            node: Arc::new(Engine::default()),
+            nodes: Arc::new(jobs::node::Alone::new("node1", Arc::new(Engine::default()))),
             config: jobs::Config::default(),
         });
         let routes = native::routes(native::Parts {

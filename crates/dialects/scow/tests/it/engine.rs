@@ -37,13 +37,17 @@ impl Engine {
 }
 
 impl OnNode for Engine {
-    fn capacity(&self) -> Capacity {
-        Capacity {
+    fn capacity(&self) -> Option<Capacity> {
+        Some(Capacity {
             name: "node1".to_owned(),
             cores: 4,
             memory_bytes: 4 << 30,
             reduced: Vec::new(),
-        }
+        })
+    }
+
+    fn is_present(&self) -> bool {
+        true
     }
 
     fn start(&self, order: Order) -> BoxFuture<'_, Result<(), Error>> {

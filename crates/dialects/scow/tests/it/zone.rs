@@ -64,7 +64,7 @@ impl Zone {
             access: access.clone(),
             tasks: tasks.clone(),
             clock: clock.clone(),
-            node: Arc::new(Engine::default()),
+            nodes: Arc::new(jobs::node::Alone::new("node1", Arc::new(Engine::default()))),
             config: jobs::Config::default(),
         });
         let files = files::start(files::Parts {
