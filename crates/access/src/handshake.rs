@@ -205,6 +205,13 @@ fn guest(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<Option<UserId>, 
     users::insert_guest(tx, name, now)
 }
 
+/// Forgets what the handshake left: a zone for tests keeps it in no later server.
+pub(crate) fn forget_all(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute("DELETE FROM cookies", &[])?;
+    tx.execute("DELETE FROM announced_wallets", &[])?;
+    Ok(())
+}
+
 /// Whom a zone for tests signs in: the wallet's user, or `test`. Both may do what members may.
 pub(crate) fn believed(
     tx: &mut Tx<'_>,

@@ -11,6 +11,7 @@ use crate::{
     Access, Error, Parts,
     audit::{self, Anonymous},
     ed25519::Challenges,
+    handshake,
     house::House,
     password::Hasher,
     password_proof,
@@ -58,6 +59,9 @@ impl Access {
         }
         if !config.password_proof {
             store.write(password_proof::forget_all).await?;
+        }
+        if config.believe_wallets {
+            store.write(handshake::forget_all).await?;
         }
         let (key, its_clock, life) = (seal.clone(), clock.clone(), config.certificate_life);
         let read = move |tx: &mut store::Tx<'_>| {

@@ -465,6 +465,12 @@ async fn a_closed_zone_makes_no_guests_and_only_a_zone_for_tests_believes() {
     let nobody = believe(None).await;
     assert_eq!(nobody.user_name.as_str(), "test");
     assert_eq!(believe(None).await.user_id, nobody.user_id);
+    // Nothing of it outlives the server.
+    let last = for_tests.access.sign_in_believed(None, COOKIE, &peer()).await;
+    let last = last.expect("believed").cookie;
+    assert!(stands(&for_tests, &last).await);
+    let again = for_tests.restarted(|_folder| {}).await.expect("starts again");
+    assert!(!stands(&again, &last).await);
 }
 
 #[tokio::test]
