@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{LONG, run};
+use crate::harness::{LONG, Wire, Zone, run};
 
 const SIGNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/zone/node/wallet.mjs");
 
@@ -64,6 +64,33 @@ impl Ethers {
             signature: member("signature"),
         }
     }
+}
+
+/// Uses a secret of every sort at this door and with wallets, good ones and wrong ones, and gives all of them.
+pub(crate) fn use_every_secret(zone: &Zone, wire: &Wire, bearer: &str) -> Vec<String> {
+    const WRONG: &str = "canary-wrong-cookie-90b1";
+    let (door, wallet) = (zone.listener("grid.http"), Ethers::new(61));
+    sessions::link(wire, bearer, &wallet);
+    let time = http::now().to_string();
+    let signed = wallet.sign(&time);
+    let proof = format!(
+        "type=2&input={time}&addr={}&sig={}",
+        signed.address, signed.signature
+    );
+    let cookie = http::greet(door, &proof, "").cookie();
+    let (name, value) = cookie.split_once('=').expect("a cookie");
+    for (cookie, status) in [(&cookie, 500), (&format!("{name}={WRONG}"), 400)] {
+        let deployed = http::greet(door, "type=3&input=http://x.example/m.yaml", cookie);
+        assert_eq!(deployed.status, status, "{deployed:?}");
+        let refused = http::ask(door, "GET", "/", &format!("cookie: {cookie}\r\n"), "");
+        assert_eq!(refused.status, 400, "{refused:?}");
+    }
+    assert_eq!(http::greet(door, &proof, "").status, 400, "used before");
+    vec![
+        value.to_owned(),
+        WRONG.to_owned(),
+        signed.signature[2..66].to_owned(),
+    ]
 }
 
 /// The bytes of a signature.

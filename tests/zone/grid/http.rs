@@ -87,28 +87,30 @@ pub(super) fn now() -> u64 {
     since.expect("after 1970").as_secs()
 }
 
-/// A server that stands for a deployed service: it keeps what it gets and answers with its own name.
+/// A server of the test: it keeps what it gets.
 pub(super) struct Upstream {
     pub(super) address: SocketAddr,
     got: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
+    /// Answers each request, head and body, with a text.
     #[expect(
         clippy::disallowed_methods,
         reason = "a server of the test itself: it ends with the test's process"
     )]
-    pub(super) fn start(name: &'static str) -> Self {
+    pub(super) fn start(say: impl Fn(&str) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let got = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&got);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let stream = stream.expect("a connection");
-                // A client that goes away is no fault of the server's.
-                if let Some(request) = answer(stream, name) {
-                    kept.lock().expect("not poisoned").push(request);
+                let mut reader = BufReader::new(stream.expect("a connection"));
+                // A client that goes away is no fault of the server's. Kept first: whoever has the answer may look.
+                if let Some(request) = read(&mut reader) {
+                    kept.lock().expect("not poisoned").push(request.clone());
+                    answer(reader.get_mut(), &request, &say(&request));
                 }
             }
         });
@@ -121,34 +123,31 @@ impl Upstream {
     }
 }
 
-fn answer(stream: TcpStream, name: &str) -> Option<String> {
-    let mut reader = BufReader::new(stream);
+fn read(reader: &mut BufReader<TcpStream>) -> Option<String> {
     let mut request = String::new();
     while !request.ends_with("\r\n\r\n") {
         if reader.read_line(&mut request).ok()? == 0 {
             return None;
         }
     }
-    let length = request.lines().find_map(|line| {
-        line.to_ascii_lowercase()
-            .strip_prefix("content-length: ")?
-            .parse()
-            .ok()
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
+    let length = |line: &str| {
+        let line = line.to_ascii_lowercase();
+        line.strip_prefix("content-length: ")?.parse().ok()
+    };
+    let mut body = vec![0; request.lines().find_map(length).unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     request.push_str(&String::from_utf8_lossy(&body));
-    let text = format!("hello from {name}");
+    Some(request)
+}
+
+fn answer(stream: &mut TcpStream, request: &str, text: &str) {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain\r\nset-cookie: theirs=1\r\n\
          set-cookie: cpuser_test=planted\r\nconnection: close\r\n\r\n",
         text.len()
     );
-    let head_only = request.starts_with("HEAD ");
-    let body = if head_only { "" } else { &text };
-    reader
-        .get_mut()
-        .write_all(format!("{head}{body}").as_bytes())
-        .ok()?;
-    Some(request)
+    let body = if request.starts_with("HEAD ") { "" } else { text };
+    match stream.write_all(format!("{head}{body}").as_bytes()) {
+        Ok(()) | Err(_) => {}
+    }
 }

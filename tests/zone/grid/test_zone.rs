@@ -7,7 +7,8 @@ use crate::harness::{LONG, Zone, finished};
 fn in_a_zone_for_tests_any_input_signs_in_and_a_host_stands_for_a_deployment() {
     let zone = Zone::builder().argument("--test").start();
     let door = zone.listener("grid.http");
-    let (one, two) = (Upstream::start("one"), Upstream::start("two"));
+    let upstream = |name: &'static str| Upstream::start(move |_request| format!("hello from {name}"));
+    let (one, two) = (upstream("one"), upstream("two"));
     let wallet = "0x0d2897e7e3ad18df4a0571a7bacb3ffe417d3b06";
     // The document's own lines, its test word among them.
     let nobody = greet(door, "type=2&input=cheat", "");
