@@ -13,6 +13,7 @@ mod documents;
 mod first_run;
 mod foreign_client;
 mod grid;
+mod greeter;
 mod kapi;
 mod matrix;
 mod nodes;

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Stop,
     /// Make this machine a node of the zone on another one, and stay up until stopped
     Join(Join),
+    /// Stand as the gRPC document's example server, Greeter and HelloService, until stopped
+    Greeter(Greeter),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -63,6 +65,22 @@ pub(crate) struct Join {
     /// What to call this machine; otherwise it is called by its host name
     #[arg(long, value_name = "NAME", requires = "server")]
     pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Greeter {
+    /// Where it stands: ADDRESS:PORT, or a port for this machine only
+    #[arg(long, value_name = "ADDRESS", default_value_t = greeter::PORT.to_string())]
+    pub(crate) listen: String,
+    /// Speak TLS with the certificate chain in this PEM file
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's key, a PEM file
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Speak without encryption where others reach the address
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -150,4 +150,6 @@ rooms! {
     buckyos::Error => "open BuckyOS's doors",
         Some("end the program that stands there, or set buckyos.system_config.address and \
               buckyos.node_gateway.address; port 0 takes a free one");
+    greeter::Error => "stand as the greeter",
+        Some("end the program that stands there, or name another address with --listen");
 }

@@ -6,6 +6,7 @@
 mod args;
 mod config;
 mod failure;
+mod greet;
 mod hidden;
 mod join;
 mod lock;
@@ -56,6 +57,7 @@ fn perform(command: Command, flags: Flags, environment: &Environment) -> Result<
     match command {
         Command::Up(flags_of_up) => up::up(&flags_of_up, flags.data.as_deref(), environment),
         Command::Join(asked) => join::join(&asked, flags.data.as_deref(), environment),
+        Command::Greeter(asked) => greet::greet(&asked),
         Command::Stop => {
             let place = Place::find(flags.data.as_deref(), environment)?;
             stop::stop(&place.folder)?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 5 process   soke   cli
-//! 4 dialects  native  agent  scow  grid  buckyos  litekube, and below them caller
+//! 4 dialects  native  agent  scow  grid  buckyos  litekube  greeter, and below them caller
 //! 3 slices    nodes  overlay  tree  jobs  services  files  shells  accounts
 //! 2           access
 //! 1 ground    store  tasks  rpc  wire  confine  stage  krpc  policy  rtcp  overlay-core
@@ -29,7 +29,9 @@ const ACCESS: &[&str] = &["access"];
 const SLICES: &[&str] = &[
     "nodes", "overlay", "tree", "jobs", "services", "files", "shells", "accounts",
 ];
-const DIALECTS: &[&str] = &["native", "agent", "scow", "grid", "buckyos", "litekube"];
+const DIALECTS: &[&str] = &[
+    "native", "agent", "scow", "grid", "buckyos", "litekube", "greeter",
+];
 /// What every gRPC door begins with.
 const CALLER: &[&str] = &["caller"];
 const BESIDE: &[&str] = &["gateway", "runtime"];
