@@ -203,7 +203,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let grid = wiring::GridParts {
         access: &access,
         services: None,
-        reach: None,
+        reach: Some(wiring::reach_services(&machines, &groups.doors)),
         clock,
         tasks: &groups.doors,
     };
