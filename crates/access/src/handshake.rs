@@ -36,8 +36,8 @@ const ENROL: &str = "user.enrol";
 /// Who signs in where a zone for tests is given no wallet at all.
 const NOBODY: &str = "test";
 
-/// What a wallet shows in the Grid handshake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a wallet shows in the Grid handshake. It cannot be printed: until it was used it is a credential.
+#[derive(Clone)]
 pub struct Handshake {
     /// The time as it was signed: Unix seconds in decimal digits.
     pub time: String,

@@ -18,9 +18,14 @@ pub(super) struct Shown {
 /// Writes TOML that could be used as `soke.toml`, with the origin of each value behind it.
 pub(super) fn text(data: &Path, shown: &[Shown]) -> String {
     let mut out = format!("# data folder: {}\n", data.display());
+    let parts = |line: &Shown| line.key.split_once('.').unwrap_or(("", line.key));
+    // TOML names a section once, and two rooms may have read from it: the keys stand where its first one was read.
+    let first = |own: &str| shown.iter().position(|line| parts(line).0 == own);
+    let mut sorted: Vec<&Shown> = shown.iter().collect();
+    sorted.sort_by_key(|line| first(parts(line).0));
     let mut section = "";
-    for line in shown {
-        let (own, key) = line.key.split_once('.').unwrap_or(("", line.key));
+    for line in sorted {
+        let (own, key) = parts(line);
         if own != section {
             out.push_str(&format!("\n[{own}]\n"));
             section = own;

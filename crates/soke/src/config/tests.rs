@@ -143,6 +143,27 @@ fn the_data_folder_is_the_named_one_then_the_one_here_then_the_users_own() {
 }
 
 #[test]
+fn the_grid_gateway_stays_on_this_machine_and_its_words_are_checked() {
+    let faults = load(
+        "[grid]\nenrolment = \"maybe\"\n[grid.http]\naddress = \"0.0.0.0:8080\"\n",
+        &[],
+        None,
+    );
+    let faults = faults.err().expect("two faults");
+    let mut keys = faults.keys();
+    keys.sort_unstable();
+    assert_eq!(keys, ["grid.enrolment", "grid.http.address"]);
+    let config = load(
+        "[grid]\nenrolment = \"closed\"\n[access]\ncookie_secs = 60\n",
+        &[],
+        None,
+    );
+    let config = config.expect("a good configuration");
+    assert!(!config.access.enrolment && !config.access.believe_wallets);
+    assert_eq!(config.access.cookie_life, model::Span::from_secs(60));
+}
+
+#[test]
 fn a_listener_without_encryption_stays_on_this_machine_until_its_key_says_otherwise() {
     let open = "[buckyos.system_config]\naddress = \"0.0.0.0:3200\"\n";
     let faults = load(open, &[], None).err().expect("a fault");
