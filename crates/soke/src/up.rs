@@ -195,11 +195,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     scow::add_to(&mut routes, scow);
     let links = wiring::door_for_nodes(&mut routes, &access, &nodes, &machines)?;
     let gateway = wiring::open_front_door(config, &access, routes.routes(), links, &groups.doors).await?;
-    let tree = tree::start(tree::Parts {
-        store: store.clone(),
-        mounts: tree::Mounts::default(),
-    });
-    let buckyos = wiring::open_buckyos_doors(config, &access, tree, clock, &groups.doors).await?;
+    let native = gateway.address();
+    let mut doors = Doors(vec![Box::new(gateway)]);
     let grid = wiring::GridParts {
         access: &access,
         services: None,
@@ -207,9 +204,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         clock,
         tasks: &groups.doors,
     };
-    let grid = wiring::open_grid_door(config, grid).await?;
-    let native = gateway.address();
-    let doors = Doors(vec![Box::new(gateway), Box::new(buckyos), Box::new(grid)]);
+    open_http_doors(config, &mut doors, &store, grid).await?;
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());
@@ -231,6 +226,22 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         native,
         doors,
     })
+}
+
+/// Opens the listeners of the protocols that speak plain HTTP.
+async fn open_http_doors(
+    config: &Config,
+    doors: &mut Doors,
+    store: &Store,
+    grid: wiring::GridParts<'_>,
+) -> Result<(), Failure> {
+    let (store, mounts) = (store.clone(), tree::Mounts::default());
+    let tree = tree::start(tree::Parts { store, mounts });
+    let buckyos = wiring::open_buckyos_doors(config, grid.access, tree, grid.clock, grid.tasks).await?;
+    doors.0.push(Box::new(buckyos));
+    let grid = wiring::open_grid_door(config, grid).await?;
+    doors.0.push(Box::new(grid));
+    Ok(())
 }
 
 /// Tells local clients where the zone stands and how its certificate is known.
