@@ -61,7 +61,8 @@ pub struct Limits {
     pub answer: Duration,
     /// The longest silence of a client in the middle of its request: 60 s.
     pub upload_silence: Duration,
-    /// The longest silence of a service in the middle of its answer: 1 h.
+    /// The longest silence of a service in the middle of its answer, and the longest that a client may leave it unread:
+    /// 1 h.
     pub answer_silence: Duration,
     /// The most requests on their way at a time: 1024.
     pub requests: usize,
@@ -166,15 +167,8 @@ impl Proxy {
         }
         let (head, body) = response.into_parts();
         let head = headers::incoming(head, door);
-        let (body, over) = Carried::new(body, lease, turn, limits.answer_silence);
-        let cut = body.cut();
-        tasks.spawn("right of a proxied request", Policy::MayEnd, async move {
-            tokio::select! {
-                biased;
-                () = over.cancelled() => {}
-                () = until => cut.cancel(),
-            }
-        });
+        let (body, watch) = Carried::new(body, lease, turn, limits.answer_silence);
+        tasks.spawn("right of a proxied request", Policy::MayEnd, watch.keep(until));
         Ok(Response::from_parts(head, Body::new(body)))
     }
 }

@@ -5,11 +5,16 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
@@ -107,34 +112,63 @@ pub(super) struct Carried {
     body: Incoming,
     lease: Option<Lease>,
     silence: Silence,
+    asked: Arc<AtomicU64>,
     _turn: Turn,
     _over: DropGuard,
 }
 
+/// What ends an answer before its own end.
+pub(super) struct Watch {
+    over: CancellationToken,
+    cut: CancellationToken,
+    asked: Arc<AtomicU64>,
+    most: Duration,
+}
+
+impl Watch {
+    /// Cuts the answer when the right ends, and when nobody has asked for more of it for too long: the client does not
+    /// read, and says nothing either.
+    pub(super) async fn keep(self, until: BoxFuture<'static, ()>) {
+        tokio::select! {
+            biased;
+            () = self.over.cancelled() => {}
+            () = until => self.cut.cancel(),
+            () = self.stalled() => self.cut.cancel(),
+        }
+    }
+
+    async fn stalled(&self) {
+        let mut before = self.asked.load(Ordering::Relaxed);
+        loop {
+            sleep(self.most).await;
+            let now = self.asked.load(Ordering::Relaxed);
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
 impl Carried {
-    /// The second tells when the answer is over.
-    pub(super) fn new(
-        body: Incoming,
-        lease: Lease,
-        turn: Turn,
-        most_silence: Duration,
-    ) -> (Self, CancellationToken) {
-        let over = CancellationToken::new();
+    /// The second watches over it.
+    pub(super) fn new(body: Incoming, lease: Lease, turn: Turn, most_silence: Duration) -> (Self, Watch) {
+        let (over, asked) = (CancellationToken::new(), Arc::<AtomicU64>::default());
+        let watch = Watch {
+            over: over.clone(),
+            cut: lease.cut(),
+            asked: Arc::clone(&asked),
+            most: most_silence,
+        };
         let carried = Self {
             body,
             lease: Some(lease),
             silence: Silence::new(most_silence),
+            asked,
             _turn: turn,
-            _over: over.clone().drop_guard(),
+            _over: over.drop_guard(),
         };
-        (carried, over)
-    }
-
-    /// Cuts the connection that it comes over.
-    pub(super) fn cut(&self) -> CancellationToken {
-        self.lease
-            .as_ref()
-            .map_or_else(CancellationToken::new, Lease::cut)
+        (carried, watch)
     }
 
     /// The whole answer was read.
@@ -163,6 +197,7 @@ impl HttpBody for Carried {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = &mut *self;
+        this.asked.fetch_add(1, Ordering::Relaxed);
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         match ready!(this.silence.over(polled, cx)) {
             Ok(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),

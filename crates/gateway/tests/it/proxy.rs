@@ -1,6 +1,12 @@
 //! The proxy over real sockets: what reaches a service, what comes back, and when it ends.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use gateway::proxy::Limits;
 use testbed::eventually;
@@ -246,6 +252,33 @@ async fn a_side_that_does_not_read_stops_the_other() {
     }
     assert!(begun.elapsed() < SOON);
     drop(client);
+}
+
+#[tokio::test]
+async fn g10_a_client_that_never_reads_and_a_service_that_never_speaks_are_let_go() {
+    let limits = Limits {
+        answer_silence: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let ended = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&ended);
+    let bed = Bed::with(limits, move |mut line: Line| {
+        let count = Arc::clone(&count);
+        async move {
+            let head = line.head().await.unwrap();
+            line.write(b"HTTP/1.1 200 OK\r\n\r\ntick").await;
+            let block = vec![b'x'; 65_536];
+            while head.starts_with("GET /flood") && line.tcp.write_all(&block).await.is_ok() {}
+            line.rest(SOON).await;
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    let unread = bed.begin(&asks("GET", "/flood", "")).await;
+    let mut silent = bed.begin(&asks("GET", "/silent", "")).await;
+    silent.until("tick").await.unwrap();
+    assert!(eventually(SOON, async || ended.load(Ordering::SeqCst) == 2).await);
+    drop(unread);
 }
 
 #[tokio::test]
