@@ -2,6 +2,7 @@
 //!
 //! What it leaves to others: what is expected of them (the tests).
 
+pub(crate) mod far;
 pub(crate) mod wait;
 pub(crate) mod wire;
 
@@ -17,6 +18,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+pub(crate) use far::Far;
 pub(crate) use wait::{eventually, finished};
 pub(crate) use wire::Wire;
 
@@ -39,6 +41,7 @@ pub(crate) struct Builder {
     arguments: Vec<String>,
     listen: &'static [&'static str],
     uid: Option<u32>,
+    network: Option<String>,
 }
 
 /// One zone. Its server is killed and its folder removed when it goes.
@@ -81,6 +84,13 @@ impl Builder {
         if rustix::process::geteuid().is_root() {
             self.uid = Some(61_234);
         }
+        self
+    }
+
+    /// The server and its clients live in this network namespace, the server at this address.
+    pub(crate) fn in_network(mut self, namespace: &str, address: &'static [&'static str]) -> Self {
+        self.network = Some(namespace.to_owned());
+        self.listen = address;
         self
     }
 
@@ -130,6 +140,7 @@ impl Zone {
             arguments: Vec::new(),
             listen: &["--listen", "127.0.0.1:0"],
             uid: None,
+            network: None,
         }
     }
 
@@ -161,7 +172,15 @@ impl Zone {
                     .arg(self.binary());
                 command
             }
-            None => Command::new(self.binary()),
+            None => match &self.builder.network {
+                Some(namespace) => {
+                    let mut command = Command::new("nsenter");
+                    command.arg(format!("--net=/run/netns/{namespace}"));
+                    command.arg(self.binary());
+                    command
+                }
+                None => Command::new(self.binary()),
+            },
         };
         command
             .env_clear()
@@ -197,6 +216,14 @@ impl Zone {
     pub(crate) fn start(&mut self) {
         self.begin();
         self.wait_until_ready(LONG);
+    }
+
+    /// Starts the server at this address and waits until it is ready.
+    pub(crate) fn start_at(&mut self, address: &str) {
+        self.builder.listen = &[];
+        let listen = ["--listen", address].map(str::to_owned);
+        self.builder.arguments.extend(listen);
+        self.start();
     }
 
     /// Waits until the server says that the zone is up.

@@ -20,4 +20,5 @@ mod nodes;
 mod on_postgresql;
 mod secrets;
 mod stopping;
+mod two_nodes;
 mod walls;

@@ -1,88 +1,67 @@
 //! A machine that joins a zone from another process: seen there, used up its token, put out.
 
-use std::{
-    fs::File,
-    io::Write as _,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use crate::harness::{LONG, SOKE, Zone, eventually, finished, run};
-
-/// A command of the binary on another machine: one with a data folder of its own.
-fn elsewhere(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(SOKE);
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", folder)
-        .arg("--data")
-        .arg(folder)
-        .args(arguments);
-    command
-}
-
-fn begin(folder: &Path, arguments: &[&str], token: &str) -> Child {
-    let mut command = elsewhere(folder, arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(File::create(folder.with_extension("log")).expect("a file"));
-    let mut child = command.spawn().expect("it starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    writeln!(stdin, "{token}").expect("it listens");
-    child
-}
-
-fn end(mut child: Child) {
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("small")).expect("not zero");
-    kill_process(pid, Signal::TERM).expect("our child");
-    let status = finished(&mut child, LONG).expect("it ends");
-    assert_eq!(status.code(), Some(0), "{status:?}");
-}
-
-/// Server and token out of what `soke token` prints.
-fn invitation(zone: &Zone) -> (String, String) {
-    let said = zone.good(&["token"]);
-    let line = said.lines().last().expect("a line").to_owned();
-    let mut words = line.strip_prefix("soke join ").expect("the command").split(' ');
-    let (server, token) = (words.next().expect("a server"), words.next().expect("a token"));
-    (server.to_owned(), token.to_owned())
-}
-
-fn is_listed(zone: &Zone, name: &str, state: &str) -> bool {
-    let listed = zone.good(&["nodes"]);
-    let mut words = listed.lines().map(str::split_whitespace);
-    words.any(|mut words| words.next() == Some(name) && words.next() == Some(state))
-}
+use crate::harness::{LONG, Zone, eventually, run};
 
 #[test]
 fn a_machine_joins_is_seen_comes_back_and_is_put_out() {
     let zone = Zone::builder().start();
     zone.sign_in_owner();
-    let (server, token) = invitation(&zone);
-    let far = zone.around().join("far");
-    let machine = begin(&far, &["join", &server, "--name", "far"], &token);
-    let live = || is_listed(&zone, "far", "live").then_some(());
-    eventually(LONG, "the node is live", live);
-    end(machine);
+    let invitation = zone.invite();
+    let mut far = zone.far("far");
+    far.join(&invitation);
+    zone.until_node("far", "live");
+    far.stop();
     // The token is used up, and the machine needs none any more.
-    let other = zone.around().join("other");
-    let refused = run(
-        elsewhere(&other, &["join", &server, "--name", "other"]),
-        &token,
-        LONG,
-    );
+    let other = zone.far("other");
+    let join = ["join", &invitation.server, "--name", "other"];
+    let refused = run(other.command(&join), &invitation.token, LONG);
     assert_eq!(refused.code, Some(77), "{refused:?}");
     assert!(refused.errors.contains("token used"), "{refused:?}");
-    let again = begin(&far, &["join"], "");
-    eventually(LONG, "the node is live again", live);
+    far.start();
+    zone.until_node("far", "live");
     zone.good(&["nodes", "remove", "far"]);
-    assert!(!zone.good(&["nodes"]).contains("far"));
-    end(again);
+    assert!(!zone.has_node("far", "live") && !zone.has_node("far", "away"));
+    far.stop();
     assert!(zone.good(&["token", "list"]).contains("1 of 1 used"));
+}
+
+#[test]
+fn j16_a_token_that_others_can_see_is_refused_and_not_used() {
+    let zone = Zone::builder().start();
+    zone.sign_in_owner();
+    let invitation = zone.invite();
+    let mut far = zone.far("far");
+    let (server, token) = (invitation.server.as_str(), invitation.token.as_str());
+    let seen = run(far.command(&["join", server, token, "--name", "far"]), "", LONG);
+    assert_eq!(seen.code, Some(64), "{seen:?}");
+    assert!(
+        seen.errors.contains("command line") && seen.errors.contains("--token-file"),
+        "{seen:?}"
+    );
+    let file = zone.around().join("token");
+    fs::write(&file, token).expect("written");
+    let path = file.to_str().expect("a path in UTF-8");
+    let open = run(
+        far.command(&["join", server, "--token-file", path, "--name", "far"]),
+        "",
+        LONG,
+    );
+    assert_eq!(open.code, Some(64), "{open:?}");
+    assert!(open.errors.contains("chmod 600"), "{open:?}");
+    for said in [&seen, &open] {
+        assert!(!said.errors.contains(token), "{said:?}");
+    }
+    assert!(zone.good(&["token", "list"]).contains("0 of 1 used"));
+    far.join(&invitation);
+    zone.until_node("far", "live");
+    let used = || {
+        zone.good(&["token", "list"])
+            .contains("1 of 1 used")
+            .then_some(())
+    };
+    eventually(LONG, "the token is used", used);
 }
 
 #[test]

@@ -12,7 +12,14 @@ use std::{
 use crate::harness::{Far, LONG, Said, Zone, eventually, finished, run};
 
 /// Prints where it runs, says something on the other output, and ends with a code of its own.
-const TELLING: [&str; 6] = ["--", "sh", "-c", "echo on $SOKE_JOB_NODE; echo so >&2; exit 5", "sh", "x"];
+const TELLING: [&str; 6] = [
+    "--",
+    "sh",
+    "-c",
+    "echo on $SOKE_JOB_NODE; echo so >&2; exit 5",
+    "sh",
+    "x",
+];
 
 fn run_on(zone: &Zone, node: &[&str], rest: &[&str]) -> Said {
     zone.soke(&[&["run"], node, rest].concat())
@@ -30,7 +37,7 @@ fn job(zone: &Zone, number: &str) -> serde_json::Value {
     let mut rows = listed
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-    rows.find(|row| row["number"].to_string() == number)
+    rows.find(|row| row["number"].as_u64() == number.parse().ok())
         .unwrap_or_else(|| panic!("no job {number}: {listed}"))
 }
 
@@ -51,8 +58,14 @@ fn a_job_runs_where_it_is_asked_for(zone: &Zone, far: &Far) {
     );
     assert_eq!(job(zone, "1")["node_name"], "far");
     let there = far.folder().join("homes/keeper/job-1.out");
-    assert_eq!(fs::read_to_string(there).expect("it was written there"), "on far\n");
-    assert!(!zone.data().join("homes/keeper/job-1.out").exists(), "and only there");
+    assert_eq!(
+        fs::read_to_string(there).expect("it was written there"),
+        "on far\n"
+    );
+    assert!(
+        !zone.data().join("homes/keeper/job-1.out").exists(),
+        "and only there"
+    );
     let own = zone.good(&["nodes"]);
     let own = own.lines().filter_map(|line| line.split_whitespace().next());
     let own: Vec<&str> = own.filter(|name| !["NODE", "far"].contains(name)).collect();
@@ -61,11 +74,18 @@ fn a_job_runs_where_it_is_asked_for(zone: &Zone, far: &Far) {
     };
     for asked in [&[][..], &["--node", own]] {
         let said = run_on(zone, asked, &TELLING);
-        assert_eq!((said.code, said.out), (Some(5), format!("on {own}\n")), "{asked:?}");
+        assert_eq!(
+            (said.code, said.out),
+            (Some(5), format!("on {own}\n")),
+            "{asked:?}"
+        );
     }
     let said = run_on(zone, &["--node", "nowhere"], &TELLING);
     assert_eq!(said.code, Some(64), "{said:?}");
-    assert!(said.errors.contains("node") && said.errors.contains("nowhere"), "{said:?}");
+    assert!(
+        said.errors.contains("node") && said.errors.contains("nowhere"),
+        "{said:?}"
+    );
     // Output that comes while the job runs, and its end, through the server.
     let script = "echo first; until [ -e go ]; do sleep 0.05; done; echo last; exit 6";
     let number = detached(zone, "far", script);
@@ -180,7 +200,11 @@ fn a_machine_that_is_away_keeps_its_jobs_and_gets_those_that_wait_for_it() {
     far.kill();
     let waits = detached(&zone, "far", "exit 4");
     until_job(&zone, &waits, "reason", "waits for node far, which is away");
-    assert_eq!(job(&zone, &running)["state"], "running", "nobody has said anything else");
+    assert_eq!(
+        job(&zone, &running)["state"],
+        "running",
+        "nobody has said anything else"
+    );
     // Work elsewhere goes on meanwhile.
     assert_eq!(run_on(&zone, &[], &TELLING).code, Some(5));
     fs::write(far.folder().join("homes/keeper/go"), "").expect("root may write there");
@@ -214,7 +238,13 @@ fn jobs_on_all_machines_outlive_a_killed_server() {
     zone.start_at(&address);
     for number in [&there, here] {
         until_job(&zone, number, "state", "failed");
-        assert_eq!(job(&zone, number)["exit_code"], 7, "job {number}\n{}\n{}", zone.log(), far.log());
+        assert_eq!(
+            job(&zone, number)["exit_code"],
+            7,
+            "job {number}\n{}\n{}",
+            zone.log(),
+            far.log()
+        );
     }
 }
 
@@ -226,8 +256,12 @@ fn jobs_of_a_machine_that_is_put_out_are_lost_and_say_so() {
     let running = detached(&zone, "far", "until [ -e go ]; do sleep 0.05; done");
     until_job(&zone, &running, "state", "running");
     // As many as there are, so that it waits for the other.
-    let cores = std::thread::available_parallelism().expect("a number").to_string();
-    let waits = zone.good(&["run", "--node", "far", "--cores", &cores, "--detach", "--", "true"]);
+    let cores = std::thread::available_parallelism()
+        .expect("a number")
+        .to_string();
+    let waits = zone.good(&[
+        "run", "--node", "far", "--cores", &cores, "--detach", "--", "true",
+    ]);
     let waits = waits.trim();
     zone.good(&["nodes", "remove", "far"]);
     for number in [running.as_str(), waits] {
@@ -246,6 +280,12 @@ fn the_servers_own_machine_is_a_node_that_cannot_be_put_out() {
     zone.sign_in_owner();
     assert!(zone.has_node("anchor", "live"));
     let said = zone.soke(&["nodes", "remove", "anchor"]);
-    assert!(said.code != Some(0) && said.errors.contains("the zone's server runs on it"), "{said:?}");
-    assert!(zone.good(&["token", "list"]).is_empty(), "nobody sees the token of its join");
+    assert!(
+        said.code != Some(0) && said.errors.contains("the zone's server runs on it"),
+        "{said:?}"
+    );
+    assert!(
+        zone.good(&["token", "list"]).is_empty(),
+        "nobody sees the token of its join"
+    );
 }

@@ -127,7 +127,10 @@ pub struct Run {
     /// The longest run, in seconds; otherwise the node's default
     #[arg(long, default_value_t = 0, value_name = "SECS")]
     pub time_limit: u64,
-    /// Where it runs, relative to your home in the zone
+    /// Which node runs it: a name, or `any`; otherwise the machine of the zone itself, where your files are
+    #[arg(long, default_value = "", value_name = "NODE")]
+    pub node: String,
+    /// Where it runs, relative to your home on that node
     #[arg(long, default_value = "", value_name = "FOLDER")]
     pub folder: String,
     /// Show the job's number and leave it alone

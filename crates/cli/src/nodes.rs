@@ -30,10 +30,11 @@ pub(crate) async fn token(surroundings: &Surroundings, asked: Token) -> Result<(
                 .await?;
             let address = &client.zone.address;
             say(format_args!(
-                "on the other machine, within {} minutes (`soke join {address}` asks for the token):",
+                "on the other machine, within {} minutes; it asks for the token below:",
                 asked.minutes
             ))?;
-            say(format_args!("soke join {address} {}", answer.text))
+            say(format_args!("soke join {address}"))?;
+            say(answer.text)
         }
         Some(TokenCommand::List) => {
             let message = v1::ListJoinTokensRequest {};

@@ -61,6 +61,7 @@ async fn submit(client: &Client, what: &Run) -> Result<v1::Job, Error> {
         memory_bytes: what.memory.saturating_mul(1 << 20),
         time_limit_secs: what.time_limit,
         working_directory: what.folder.clone(),
+        node: what.node.clone(),
         ..v1::SubmitJobRequest::default()
     };
     submit_message(client, message).await

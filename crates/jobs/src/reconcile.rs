@@ -82,8 +82,10 @@ async fn pass(inner: &Arc<Inner>, memory: &mut Memory, owner: &Tasks) -> Result<
     let (placed, waiting) = read.await?;
     let is_known = |job: &&Placed| nodes.iter().any(|known| known.name == job.node_name);
     let (placed, gone): (Vec<&Placed>, Vec<&Placed>) = placed.iter().partition(is_known);
-    for job in gone {
-        on_node::happen(inner, job.id, || on_node::Happening::Gone).await?;
+    let is_gone = |job: &&Waiting| !may_come(&nodes, &job.wanted);
+    let waits_in_vain = waiting.iter().filter(is_gone).map(|job| job.id);
+    for id in gone.into_iter().map(|job| job.id).chain(waits_in_vain) {
+        on_node::happen(inner, id, || on_node::Happening::Gone).await?;
     }
     let (present, sites) = sites(&nodes, &placed);
     let turn = turn::next(&candidates(&present, &waiting), &sites, &mut memory.past);
@@ -122,6 +124,12 @@ fn sites<'a>(nodes: &'a [Known], placed: &[&Placed]) -> (Vec<&'a Known>, Vec<Sit
         Some((known, Site { room, running }))
     });
     offers.unzip()
+}
+
+/// Whether a job that waits may get its node at all: one that was removed never comes back.
+fn may_come(nodes: &[Known], wish: &str) -> bool {
+    let named = !wish.is_empty() && wish != crate::ANYWHERE;
+    !named || nodes.iter().any(|known| known.name == wish)
 }
 
 /// The place among those present of the node that a job wants; none where it is away.

@@ -138,7 +138,7 @@ impl Standing {
                 Some(self.to(State::Running, reason))
             }
             Event::Started(_) => None,
-            Event::Ended(_) | Event::Lost | Event::Gone if !self.placed => None,
+            Event::Ended(_) | Event::Lost if !self.placed => None,
             Event::Ended(exit) => Some(self.ended(exit)),
             Event::Lost | Event::Gone if self.cancel_wanted => Some(self.to(State::Cancelled, "cancelled")),
             Event::Lost => Some(self.to(State::Lost, "the node has no record of its end")),

@@ -51,6 +51,11 @@ pub enum Error {
         /// Why.
         fault: TokenFault,
     },
+    /// The join token is not taken, as those before from there.
+    #[error(
+        "accept the join token: too many were refused in this minute; wait one, and look at the token again"
+    )]
+    TooManyRefused,
     /// One of the keys belongs to a machine of the zone, now or formerly.
     #[error("join: a key was used by another machine before; delete this node's keys to get new ones")]
     KeyTaken,
@@ -114,7 +119,7 @@ impl Error {
             Error::Token { .. } => ErrorKind::Unauthenticated,
             Error::KeyTaken => ErrorKind::Exists,
             Error::OtherKey => ErrorKind::Denied,
-            Error::PoolFull { .. } => ErrorKind::Exhausted,
+            Error::PoolFull { .. } | Error::TooManyRefused => ErrorKind::Exhausted,
             Error::OtherPool { .. } | Error::Own { .. } => ErrorKind::Precondition,
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::Row { .. } => ErrorKind::Internal,

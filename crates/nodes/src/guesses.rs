@@ -1,6 +1,6 @@
-//! How many refused joins one address, and the whole zone, may have in a minute.
+//! How many joins with a token that never was one address, and the whole zone, may try in a minute.
 //!
-//! Only refusals are counted, and a token that is good is never refused for their number: nobody can keep a machine out
+//! Only those are counted, and a token that is good is never refused for their number: nobody can keep a machine out
 //! by guessing, and whoever guesses costs one look into the store for each guess and nothing more. In memory, of bounded
 //! size. What it leaves to others: the tokens themselves, whose 256 bits are not guessed.
 
@@ -54,7 +54,10 @@ impl Count {
     /// Counts one more; tells whether that is more than `most` within the minute.
     fn add(&mut self, most: u32, now: Timestamp) -> bool {
         if self.has_passed(now) {
-            *self = Self { since: now, refused: 0 };
+            *self = Self {
+                since: now,
+                refused: 0,
+            };
         }
         self.refused = self.refused.saturating_add(1);
         self.refused > most
@@ -124,7 +127,11 @@ mod tests {
         let guesses = Guesses::new(3);
         let told = (0..100).map(|last| guesses.too_many(v4(last), at(100)));
         let early = usize::try_from(3 * ZONE).expect("small");
-        assert_eq!(told.filter(|told| !told).count(), early, "from ever new addresses");
+        assert_eq!(
+            told.filter(|told| !told).count(),
+            early,
+            "from ever new addresses"
+        );
     }
 
     #[test]

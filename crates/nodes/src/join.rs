@@ -112,15 +112,21 @@ impl Handle {
     /// a moment ago: its answer was lost.
     ///
     /// # Errors
-    /// `Invalid` naming every field at fault; `Unauthenticated` for a token that is not good, counted; `Exists` for a
+    /// `Invalid` naming every field at fault; `Unauthenticated` for a token that is not good, counted; `Exhausted`
+    /// for such a token where this address, or the zone, was refused too often in this minute; `Exists` for a
     /// name or key that was ever used; `Exhausted` where no address is free; the store's own.
     pub async fn join(&self, peer: &Peer, wish: &Wish) -> Result<Joined, Error> {
         let joined = self.try_join(peer, wish).await;
-        joined.inspect_err(|error| {
-            if matches!(error, Error::Token { .. }) {
-                self.house.access.count_newcomer_refused::<Join>(peer);
-            }
-        })
+        let Err(Error::Token { fault }) = joined else {
+            return joined;
+        };
+        let house = &self.house;
+        // Whoever shows a token that was good once does not guess.
+        if fault == TokenFault::Unknown && house.guesses.too_many(peer.address, house.time.now()) {
+            return Err(Error::TooManyRefused);
+        }
+        house.access.count_newcomer_refused::<Join>(peer);
+        joined
     }
 
     async fn try_join(&self, peer: &Peer, wish: &Wish) -> Result<Joined, Error> {

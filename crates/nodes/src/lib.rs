@@ -12,6 +12,7 @@
 
 mod action;
 mod error;
+mod guesses;
 mod heartbeat;
 mod join;
 mod list;
@@ -69,6 +70,8 @@ pub struct Config {
     pub join_window: Span,
     /// How long after its last heartbeat a machine counts as there: 30 s.
     pub silence: Span,
+    /// How many joins of one address are refused in a minute before it must wait: 60; ten times as many in the zone.
+    pub refusals_per_minute: u32,
 }
 
 impl Default for Config {
@@ -78,6 +81,7 @@ impl Default for Config {
             quarantine: Span::from_secs(3600),
             join_window: Span::from_secs(15 * 60),
             silence: Span::from_secs(30),
+            refusals_per_minute: 60,
         }
     }
 }
@@ -108,6 +112,7 @@ struct House {
     config: Config,
     time: time::Judged,
     beats: heartbeat::Beats,
+    guesses: guesses::Guesses,
     /// The machine that the server runs on.
     own: OnceLock<NodeId>,
 }
@@ -141,6 +146,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     let house = Arc::new(House {
         time: time::Judged::new(clock, latest),
         beats: heartbeat::Beats::default(),
+        guesses: guesses::Guesses::new(config.refusals_per_minute),
         own: OnceLock::new(),
         store,
         access,
@@ -165,6 +171,34 @@ impl Handle {
         SystemPermit::new("nodes.names")
             .read(&self.house.store, read)
             .await
+    }
+
+    /// The names of all machines, in the caller's transaction.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn all_names(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, store::Error> {
+        let rows = tx.rows("SELECT name FROM nodes WHERE ended_at IS NULL ORDER BY name", &[])?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The machine of this name with what it told last, in the caller's transaction; none where it is none of the
+    /// zone's.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn named(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Node>, store::Error> {
+        match record::by_name(tx, name) {
+            Ok(mut node) => {
+                let house = &self.house;
+                house
+                    .beats
+                    .add_to(&mut node, house.config.silence, house.time.now());
+                Ok(Some(node))
+            }
+            Err(Error::Store(error)) => Err(error),
+            Err(_no_such_machine) => Ok(None),
+        }
     }
 
     /// Wakes whenever a machine came or left.

@@ -59,9 +59,15 @@ pub(crate) struct Up {
 pub(crate) struct Join {
     /// Where the zone's server stands, HOST:PORT; without it this machine goes on as the node that it is
     pub(crate) server: Option<String>,
-    /// The token that `soke token` gave there; asked for on standard input where it is not given
+    /// The token that `soke token` gave there; without it, or with `-`, it is read from standard input
     #[arg(requires = "server")]
     pub(crate) token: Option<String>,
+    /// The file that holds the token, readable for its owner only
+    #[arg(long, value_name = "FILE", requires = "server", conflicts_with = "token")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Take a token that others on this machine can see: on the command line, or in a file with another mode
+    #[arg(long, requires = "server")]
+    pub(crate) token_may_be_seen: bool,
     /// What to call this machine; otherwise it is called by its host name
     #[arg(long, value_name = "NAME", requires = "server")]
     pub(crate) name: Option<String>,

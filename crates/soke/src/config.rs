@@ -9,6 +9,7 @@ mod fault;
 mod layers;
 mod of_grid;
 mod of_jobs;
+mod of_nodes;
 mod place;
 mod reader;
 mod show;
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) store: store::Config,
     pub(crate) access: access::Config,
     pub(crate) jobs: Jobs,
+    /// The zone's machines.
+    pub(crate) nodes: nodes::Config,
     pub(crate) buckyos: Buckyos,
     pub(crate) grid: Grid,
     pub(crate) log: Log,
@@ -127,6 +130,7 @@ impl Config {
         let buckyos = buckyos(&mut reader);
         let grid = of_grid::read(&mut reader);
         let jobs = of_jobs::read(&mut reader);
+        let nodes = of_nodes::read(&mut reader);
         let log = log(&mut reader);
         if flags.test {
             reader.keep_to_this_machine("a zone under `--test` lets in whoever comes");
@@ -139,6 +143,7 @@ impl Config {
             store,
             access,
             jobs,
+            nodes,
             buckyos,
             grid,
             log,

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use model::ErrorKind;
 
-use crate::{config, lock, stop};
+use crate::{config, join_token, lock, stop};
 
 /// The exit code for wrong arguments.
 pub(crate) const USAGE: u8 = 64;
@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// The data folder is not ours.
     #[error("{0}")]
     Lock(#[from] lock::Error),
+    /// No join token was read.
+    #[error("{0}")]
+    Token(#[from] join_token::Error),
     /// The server cannot be stopped.
     #[error("{0}")]
     Stop(#[from] stop::Error),
@@ -60,6 +63,7 @@ impl Failure {
             Failure::Place(_)
             | Failure::Lock(_)
             | Failure::Stop(_)
+            | Failure::Token(_)
             | Failure::Client(_)
             | Failure::Room { .. }
             | Failure::System(_) => model::chain(self),
@@ -80,6 +84,7 @@ impl Failure {
                 Some("use that one, stop it with `soke stop`, or name another folder with --data".to_owned())
             }
             Failure::Client(fault) => fault.cure(),
+            Failure::Token(fault) => Some(fault.cure()),
             Failure::Room {
                 kind: ErrorKind::Precondition,
                 cure,
@@ -100,6 +105,7 @@ impl Failure {
             Failure::Lock(lock::Error::Held { .. }) => TEMPORARY,
             Failure::Lock(lock::Error::File { .. }) | Failure::System(_) => SOFTWARE,
             Failure::Stop(_) => UNAVAILABLE,
+            Failure::Token(_) => USAGE,
             Failure::Client(fault) => fault.exit_code(),
             Failure::Room { kind, .. } => cli::exit_code(*kind),
         }
@@ -113,6 +119,7 @@ impl Failure {
             | Failure::Place(_)
             | Failure::Lock(_)
             | Failure::Stop(_)
+            | Failure::Token(_)
             | Failure::Room { .. }
             | Failure::Client(_) => return false,
         };

@@ -3,13 +3,12 @@
 //! What it leaves to others: the join itself and the link (`agent`), and the work (`wiring`).
 
 use std::{
-    io::{self, BufRead as _, Write as _},
+    io::{self, Write as _},
     path::Path,
     pin::pin,
     time::Duration,
 };
 
-use access::Secret;
 use agent::node::{Invitation, Settings};
 use tasks::{Clock, Tasks};
 use tokio::runtime::Runtime;
@@ -18,6 +17,7 @@ use crate::{
     args::Join,
     config::{Config, Environment, Flags},
     failure::Failure,
+    join_token,
     lock::Lock,
     log, machine,
     signals::StopSignals,
@@ -53,7 +53,7 @@ async fn stay(asked: &Join, config: &Config) -> Result<u8, Failure> {
     if let Some(server) = &asked.server {
         let invitation = Invitation {
             server: server.clone(),
-            token: token(asked)?,
+            token: join_token::read(asked)?,
             name: asked.name.clone().unwrap_or_else(machine::name),
         };
         let joining = agent::node::join(&file, &invitation, &clock);
@@ -91,16 +91,6 @@ async fn stay(asked: &Join, config: &Config) -> Result<u8, Failure> {
     }
     tasks.stop(REST).await;
     Ok(0)
-}
-
-/// The token as given, or read from standard input, where the list of processes does not show it.
-fn token(asked: &Join) -> Result<Secret, Failure> {
-    if let Some(token) = &asked.token {
-        return Ok(Secret::from(token.clone()));
-    }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(Failure::System)?;
-    Ok(Secret::from(line))
 }
 
 fn say(text: &str) -> Result<(), Failure> {

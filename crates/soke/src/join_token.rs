@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -49,10 +49,15 @@ impl Error {
                                 --token-file FILE; --token-may-be-seen takes it as it is"
                 .to_owned(),
             Error::Readable { path, .. } => {
-                format!("chmod 600 {}; --token-may-be-seen takes it as it is", path.display())
+                format!(
+                    "chmod 600 {}; --token-may-be-seen takes it as it is",
+                    path.display()
+                )
             }
             Error::Foreign { path, .. } => format!("give {} to the one who runs this", path.display()),
-            Error::Read { .. } => "give the token on standard input, or in a file with --token-file FILE".to_owned(),
+            Error::Read { .. } => {
+                "give the token on standard input, or in a file with --token-file FILE".to_owned()
+            }
         }
     }
 }
@@ -118,13 +123,22 @@ mod tests {
 
     #[test]
     fn j16_a_token_that_others_can_see_is_refused_unless_it_may_be_seen() {
-        assert!(matches!(read(&asked(Some("t"), None, false)), Err(Error::Argument)));
+        assert!(matches!(
+            read(&asked(Some("t"), None, false)),
+            Err(Error::Argument)
+        ));
         let taken = read(&asked(Some("t"), None, true)).expect("it may be seen");
         assert_eq!(taken.expose(), "t");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         fs::write(&path, "secret\nmore\n").expect("written");
-        for (mode, good) in [(0o644, false), (0o640, false), (0o602, false), (0o600, true), (0o400, true)] {
+        for (mode, good) in [
+            (0o644, false),
+            (0o640, false),
+            (0o602, false),
+            (0o600, true),
+            (0o400, true),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
             let taken = read(&asked(None, Some(&path), false));
             match taken {

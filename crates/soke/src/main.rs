@@ -9,6 +9,7 @@ mod failure;
 mod greet;
 mod hidden;
 mod join;
+mod join_token;
 mod lock;
 mod log;
 mod machine;

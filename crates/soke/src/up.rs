@@ -149,18 +149,27 @@ async fn run(config: &Config, told: &Told) -> Result<u8, Failure> {
     }
 }
 
-async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
-    let all = Tasks::new();
-    let groups = Groups {
-        nodes: all.child(),
-        link: all.child(),
-        doors: all.child(),
-        slices: all.child(),
-        access: all.child(),
-        store: all.child(),
-        all,
-    };
-    let store = Store::open(&config.store, &wiring::migrations(), &groups.store).await?;
+impl Groups {
+    fn new() -> Self {
+        let all = Tasks::new();
+        Self {
+            nodes: all.child(),
+            link: all.child(),
+            doors: all.child(),
+            slices: all.child(),
+            access: all.child(),
+            store: all.child(),
+            all,
+        }
+    }
+}
+
+async fn open_access(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+    groups: &Groups,
+) -> Result<Access, Failure> {
     let access = Access::start(access::Parts {
         store: store.clone(),
         tasks: groups.access.clone(),
@@ -168,9 +177,15 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         keys_dir: config.data.join("keys"),
         zone_host: config.zone.host.clone(),
         config: config.access.clone(),
-    })
-    .await?;
-    let nodes = wiring::nodes_here(&store, &access, clock, &groups.slices).await?;
+    });
+    Ok(access.await?)
+}
+
+async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
+    let groups = Groups::new();
+    let store = Store::open(&config.store, &wiring::migrations(), &groups.store).await?;
+    let access = open_access(config, &store, clock, &groups).await?;
+    let nodes = wiring::nodes_here(config, &store, &access, clock, &groups.slices).await?;
     let machines = agent::Machines::new();
     let job_nodes = agent::JobNodes::start(nodes.clone(), machines.clone(), &groups.nodes);
     let slices = &groups.slices;
@@ -204,7 +219,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         clock,
         tasks: &groups.doors,
     };
-    open_http_doors(config, &mut doors, &store, grid).await?;
+    let tree = wiring::tree_here(&store, &nodes);
+    open_http_doors(config, &mut doors, tree, grid).await?;
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());
@@ -232,11 +248,9 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
 async fn open_http_doors(
     config: &Config,
     doors: &mut Doors,
-    store: &Store,
+    tree: tree::Handle,
     grid: wiring::GridParts<'_>,
 ) -> Result<(), Failure> {
-    let (store, mounts) = (store.clone(), tree::Mounts::default());
-    let tree = tree::start(tree::Parts { store, mounts });
     let buckyos = wiring::open_buckyos_doors(config, grid.access, tree, grid.clock, grid.tasks).await?;
     doors.0.push(Box::new(buckyos));
     let grid = wiring::open_grid_door(config, grid).await?;

@@ -3,6 +3,7 @@
 //! What it leaves to others: the order of start and stop (`up`), and every rule.
 
 mod buckyos_doors;
+mod devices;
 mod doors;
 mod files_here;
 mod front_door;
@@ -17,6 +18,7 @@ mod this_machine;
 mod zone_in_words;
 
 pub(crate) use buckyos_doors::open_buckyos_doors;
+pub(crate) use devices::tree_here;
 pub(crate) use doors::Doors;
 pub(crate) use files_here::{files_here, files_node};
 pub(crate) use front_door::{open_front_door, reached_at};

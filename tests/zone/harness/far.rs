@@ -104,7 +104,11 @@ impl Far {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut words = self.inside.clone();
         if let Some(uid) = self.uid {
-            words.extend(["setpriv".to_owned(), format!("--reuid={uid}"), format!("--regid={uid}")]);
+            words.extend([
+                "setpriv".to_owned(),
+                format!("--reuid={uid}"),
+                format!("--regid={uid}"),
+            ]);
             words.extend(["--clear-groups", "--inh-caps=-all", "--"].map(str::to_owned));
         }
         words.push(self.binary.display().to_string());

@@ -36,6 +36,7 @@ pub(crate) fn draft(message: v1::SubmitJobRequest) -> (Draft, FieldFaults) {
         stdout_path: message.stdout_path,
         stderr_path: message.stderr_path,
         request_id: message.request_id,
+        node: message.node,
         ..Draft::of(work)
     };
     (draft, faults)

@@ -1,6 +1,6 @@
 //! A machine from its join to its end: renewal, heartbeats, its own rows only, addresses.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use access::audit::Read;
 use model::{ErrorKind, Span};
@@ -165,20 +165,32 @@ async fn j12_addresses_are_odd_rest_after_use_and_a_full_pool_says_so() {
 }
 
 #[tokio::test]
-async fn j12_rounds_of_join_and_leave_leak_no_address() {
+async fn j12_rounds_of_join_and_leave_leak_no_address_and_reuse_none_too_early() {
+    let rounds = if std::env::var_os("SOKE_TEST_FULL").is_some() {
+        10_000
+    } else {
+        200
+    };
+    let rest = Span::from_secs(200);
     let config = Config {
-        pool: "10.9.0.0/28".parse().unwrap(),
-        quarantine: Span::from_secs(1),
+        pool: "10.9.0.0/24".parse().unwrap(),
+        quarantine: rest,
         ..Config::default()
     };
     let bed = Bed::with(config).await;
-    for round in 0..30 {
+    let mut given_back = BTreeMap::new();
+    for round in 0..rounds {
         let (_machine, joined) = bed.joined(&format!("n{round}")).await;
+        let address = joined.node.address;
+        let now = bed.clock.now();
+        if let Some(before) = given_back.insert(address, now) {
+            assert!(now - before >= rest, "{address} after {:?}", now - before);
+        }
         let permit = bed.node_permit::<Leave>(&joined).await;
         bed.nodes.leave(&permit, joined.node.id).await.unwrap();
         bed.pass(Span::from_secs(2));
     }
-    assert_eq!(bed.count("SELECT COUNT(*) FROM node_addresses").await, 6);
+    assert_eq!(bed.count("SELECT COUNT(*) FROM node_addresses").await, 126);
     assert_eq!(
         bed.count("SELECT COUNT(*) FROM node_addresses WHERE node_id IS NOT NULL")
             .await,
@@ -192,4 +204,64 @@ async fn the_pool_stays_as_the_zone_was_made() {
     bed.joined("one").await;
     let bed = bed.restarted().await;
     assert_eq!(bed.names().await, ["one"]);
+}
+
+#[tokio::test]
+async fn j11_a_machine_that_was_put_out_comes_back_with_new_keys_as_another_one_only() {
+    let bed = Bed::new().await;
+    let (machine, joined) = bed.joined("one").await;
+    let permit = bed.permit::<Remove>().await;
+    bed.nodes.remove(&permit, "one").await.unwrap();
+    assert!(bed.recognised(&joined.certificate.chain[0]).await.is_err());
+    let token = bed.token(nodes::TokenWish::default()).await;
+    for name in ["one", "two"] {
+        let refused = bed.join(&machine, &token, name).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Exists, "its old keys as {name}");
+    }
+    let fresh = Machine::new();
+    let refused = bed.join(&fresh, &token, "one").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Exists, "its old name");
+    let again = bed.join(&fresh, &token, "two").await.unwrap();
+    assert_ne!(again.node.id, joined.node.id);
+    assert_ne!(again.node.address, joined.node.address);
+}
+
+#[tokio::test]
+async fn the_servers_own_machine_has_the_first_address_and_stays() {
+    let bed = Bed::new().await;
+    let token = bed.nodes.invite_own().await.unwrap();
+    let own = bed.join(&Machine::new(), &token, "own").await.unwrap();
+    assert_eq!(own.node.address.to_string(), "10.77.0.1");
+    bed.nodes.set_own(own.node.id);
+    let permit = bed.permit::<Remove>().await;
+    let kept = bed.nodes.remove(&permit, "own").await.unwrap_err();
+    assert_eq!(kept.kind(), ErrorKind::Precondition);
+    let listed = bed.nodes.tokens(&bed.permit::<nodes::ListTokens>().await).await;
+    assert!(listed.unwrap().is_empty());
+    let any = bed.join(&Machine::new(), &token, "any").await.unwrap_err();
+    assert_eq!(any.kind(), ErrorKind::Invalid);
+    // A server whose node has lost its keys takes the place anew.
+    let token = bed.nodes.invite_own().await.unwrap();
+    let anew = bed.join(&Machine::new(), &token, "anew").await.unwrap();
+    assert_eq!(anew.node.address, own.node.address);
+    assert_eq!(bed.names().await, ["anew"]);
+}
+
+#[tokio::test]
+async fn the_own_machine_gets_a_certificate_also_after_the_last_one_ended() {
+    let bed = Bed::new().await;
+    let machine = Machine::new();
+    let token = bed.nodes.invite_own().await.unwrap();
+    let own = bed.join(&machine, &token, "own").await.unwrap();
+    bed.pass(Span::from_secs(3 * 86_400));
+    assert!(bed.recognised(&own.certificate.chain[0]).await.is_err());
+    let renewed = bed
+        .nodes
+        .renew_own(own.node.id, &machine.request())
+        .await
+        .unwrap();
+    let known = bed.recognised(&renewed.chain[0]).await.unwrap();
+    assert_eq!(known.id, own.node.id);
+    let other = bed.nodes.renew_own(own.node.id, &Machine::new().request()).await;
+    assert_eq!(other.unwrap_err().kind(), ErrorKind::Denied);
 }

@@ -1,5 +1,6 @@
 //! Tokens: what may be asked for, what is listed, what is kept.
 
+use access::Peer;
 use model::{ErrorKind, Span};
 use nodes::{ListTokens, MakeToken, RevokeToken, TokenFault, TokenWish};
 
@@ -133,4 +134,43 @@ async fn a_wish_out_of_bounds_names_every_field() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn j07_guesses_are_bounded_by_address_and_zone_and_keep_no_machine_out() {
+    let bed = Bed::new().await;
+    let fingerprint = bed.access.zone().ca_fingerprint().to_owned();
+    let machine = Machine::new();
+    let from = |last: u32| {
+        Peer::new(
+            Some(std::net::Ipv4Addr::from_bits(0x0a00_0000 + last).into()),
+            "test",
+        )
+    };
+    let guess = async |peer: &Peer| {
+        let token = nodes::TokenText::draw(&fingerprint).text();
+        let refused = bed.nodes.join(peer, &machine.wish(token.expose(), "one")).await;
+        refused.unwrap_err().kind()
+    };
+    let mut told = std::collections::BTreeMap::<_, u32>::new();
+    for round in 0..10_000 {
+        *told.entry(guess(&from(1)).await).or_default() += 1;
+        if round == 5_000 {
+            let token = bed.token(TokenWish::default()).await;
+            let joined = bed
+                .nodes
+                .join(&from(1), &Machine::new().wish(token.expose(), "good"))
+                .await;
+            joined.expect("a good token is taken from the same address");
+        }
+    }
+    let expected = [(ErrorKind::Unauthenticated, 60), (ErrorKind::Exhausted, 9_940)];
+    assert_eq!(told, expected.into_iter().collect());
+    bed.pass(Span::from_secs(61));
+    let mut early = 0;
+    for last in 0..1_000 {
+        early += u32::from(guess(&from(last)).await == ErrorKind::Unauthenticated);
+    }
+    assert_eq!(early, 600, "ten times as many in the zone");
+    assert_eq!(bed.names().await, ["good"]);
 }

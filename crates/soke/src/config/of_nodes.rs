@@ -25,7 +25,11 @@ pub(super) fn read(reader: &mut Reader) -> Config {
     let quarantine = secs("nodes.address_rest_secs", default.quarantine, 0..=365 * DAY);
     let join_window = secs("nodes.join_window_secs", default.join_window, 10..=DAY);
     let silence = secs("nodes.silence_secs", default.silence, 11..=DAY);
-    let refusals = reader.whole("nodes.refusals_per_minute", default.refusals_per_minute.into(), 1..=100_000);
+    let refusals = reader.whole(
+        "nodes.refusals_per_minute",
+        default.refusals_per_minute.into(),
+        1..=100_000,
+    );
     Config {
         pool,
         quarantine,

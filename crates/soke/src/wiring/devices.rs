@@ -7,16 +7,24 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use model::{Span, Timestamp};
 use nodes::Node;
 use serde_json::{Value, json};
-use store::Tx;
-use tree::{Entry, Mount};
+use store::{Store, Tx};
+use tree::{Entry, Mount, Mounts};
 
 /// What stands below each machine.
 const LEAVES: [&str; 2] = ["doc", "info"];
 /// How long a document says that it is good. A machine's keys are good until it is taken out, however long that is.
 const LIFE: Span = Span::from_secs(10 * 365 * 86_400);
 
+/// Opens the tree, with the machines in it.
+pub(crate) fn tree_here(store: &Store, nodes: &nodes::Handle) -> tree::Handle {
+    tree::start(tree::Parts {
+        store: store.clone(),
+        mounts: Mounts::default().with("devices", Devices(nodes.clone())),
+    })
+}
+
 /// Shows the machines under `devices`.
-pub(crate) struct Devices(pub(crate) nodes::Handle);
+struct Devices(nodes::Handle);
 
 impl Mount for Devices {
     fn get(&self, tx: &mut Tx<'_>, below: &str) -> Result<Option<Entry>, store::Error> {
@@ -132,9 +140,15 @@ mod tests {
         let key = "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio";
         assert_eq!(written["id"], format!("did:dev:{key}"));
         assert_eq!(written["verificationMethod"][0]["publicKeyJwk"]["x"], key);
-        assert_eq!((&written["device_type"], &written["name"]), (&"node".into(), &"far".into()));
+        assert_eq!(
+            (&written["device_type"], &written["name"]),
+            (&"node".into(), &"far".into())
+        );
         assert_eq!(document(&node, true)["device_type"], "ood");
         let told = info(&node, false);
-        assert_eq!((&told["state"], &told["cpu_num"], &told["id"]), (&"Ready".into(), &2.into(), &written["id"]));
+        assert_eq!(
+            (&told["state"], &told["cpu_num"], &told["id"]),
+            (&"Ready".into(), &2.into(), &written["id"])
+        );
     }
 }

@@ -9,10 +9,11 @@ use store::Store;
 use tasks::{Clock, Tasks};
 use tonic::service::RoutesBuilder;
 
-use crate::failure::Failure;
+use crate::{config::Config, failure::Failure};
 
 /// Starts the nodes slice.
 pub(crate) async fn nodes_here(
+    config: &Config,
     store: &Store,
     access: &Access,
     clock: &Clock,
@@ -23,7 +24,7 @@ pub(crate) async fn nodes_here(
         access: access.clone(),
         tasks: tasks.clone(),
         clock: clock.clone(),
-        config: nodes::Config::default(),
+        config: config.nodes.clone(),
     };
     Ok(nodes::start(parts).await?)
 }

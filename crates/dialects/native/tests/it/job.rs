@@ -168,7 +168,7 @@ async fn everything_wrong_with_a_job_is_said_at_once() {
     let zone = Zone::new().await;
     let owner = zone.owner().await;
     type Spoil = fn(&mut v1::SubmitJobRequest);
-    let cases: [(Spoil, &[&str]); 13] = [
+    let cases: [(Spoil, &[&str]); 14] = [
         (|job| job.script = String::new(), &["script"]),
         (|job| job.script = " \n".into(), &["script"]),
         (|job| job.script = "a\0".into(), &["script"]),
@@ -179,6 +179,7 @@ async fn everything_wrong_with_a_job_is_said_at_once() {
         ),
         (|job| job.name = "n".repeat(65), &["name"]),
         (|job| job.cores = 5, &["cores"]),
+        (|job| job.node = "nowhere".to_owned(), &["node"]),
         (|job| job.memory_bytes = 1, &["memory_bytes"]),
         (|job| job.memory_bytes = u64::MAX, &["memory_bytes"]),
         (|job| job.time_limit_secs = u64::MAX, &["time_limit_secs"]),
