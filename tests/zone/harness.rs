@@ -38,6 +38,7 @@ pub(crate) const SOKE: &str = env!("CARGO_BIN_EXE_soke");
 /// How a zone of a test starts.
 pub(crate) struct Builder {
     config: String,
+    environment: Vec<(&'static str, PathBuf)>,
     arguments: Vec<String>,
     listen: &'static [&'static str],
     uid: Option<u32>,
@@ -64,6 +65,12 @@ impl Builder {
     /// Lines for `soke.toml`.
     pub(crate) fn config(mut self, text: &str) -> Self {
         self.config.push_str(text);
+        self
+    }
+
+    /// One more variable of the environment: a path.
+    pub(crate) fn environment(mut self, name: &'static str, value: PathBuf) -> Self {
+        self.environment.push((name, value));
         self
     }
 
@@ -137,6 +144,7 @@ impl Zone {
     pub(crate) fn builder() -> Builder {
         Builder {
             config: String::new(),
+            environment: Vec::new(),
             arguments: Vec::new(),
             listen: &["--listen", "127.0.0.1:0"],
             uid: None,
@@ -187,6 +195,7 @@ impl Zone {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .env("HOME", self.folder.path())
             .envs(FREE_PORTS)
+            .envs(self.builder.environment.iter().cloned())
             .current_dir(self.folder.path())
             .arg("--data")
             .arg(self.data())

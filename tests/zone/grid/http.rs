@@ -7,6 +7,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use crate::harness::LONG;
 
 /// An answer, read to its end.
@@ -93,20 +95,41 @@ pub(super) struct Upstream {
     got: Arc<Mutex<Vec<String>>>,
 }
 
+/// A connection, with TLS or without.
+trait Stream: std::io::Read + std::io::Write {}
+
+impl<T: std::io::Read + std::io::Write> Stream for T {}
+
 impl Upstream {
     /// Answers each request, head and body, with a text.
+    pub(super) fn start(say: impl Fn(&str) -> String + Send + 'static) -> Self {
+        Self::on(|stream| Box::new(stream), say)
+    }
+
+    /// The same over TLS.
+    pub(super) fn with_tls(tls: Arc<ServerConfig>, say: impl Fn(&str) -> String + Send + 'static) -> Self {
+        let wrap = move |stream| {
+            let session = ServerConnection::new(Arc::clone(&tls)).expect("good settings");
+            Box::new(StreamOwned::new(session, stream)) as Box<dyn Stream>
+        };
+        Self::on(wrap, say)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "a server of the test itself: it ends with the test's process"
     )]
-    pub(super) fn start(say: impl Fn(&str) -> String + Send + 'static) -> Self {
+    fn on(
+        wrap: impl Fn(TcpStream) -> Box<dyn Stream> + Send + 'static,
+        say: impl Fn(&str) -> String + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let got = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&got);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut reader = BufReader::new(stream.expect("a connection"));
+                let mut reader = BufReader::new(wrap(stream.expect("a connection")));
                 // A client that goes away is no fault of the server's. Kept first: whoever has the answer may look.
                 if let Some(request) = read(&mut reader) {
                     kept.lock().expect("not poisoned").push(request.clone());
@@ -123,7 +146,7 @@ impl Upstream {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<String> {
+fn read(reader: &mut BufReader<Box<dyn Stream>>) -> Option<String> {
     let mut request = String::new();
     while !request.ends_with("\r\n\r\n") {
         if reader.read_line(&mut request).ok()? == 0 {
@@ -140,7 +163,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<String> {
     Some(request)
 }
 
-fn answer(stream: &mut TcpStream, request: &str, text: &str) {
+fn answer(stream: &mut dyn Stream, request: &str, text: &str) {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain\r\nset-cookie: theirs=1\r\n\
          set-cookie: cpuser_test=planted\r\nconnection: close\r\n\r\n",

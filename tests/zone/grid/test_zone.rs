@@ -1,5 +1,10 @@
 //! `soke up --test`: both effects of the document, and what a deployed service sees of a caller.
 
+use std::sync::Arc;
+
+use rustls::{ServerConfig, crypto::aws_lc_rs};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+
 use super::http::{Upstream, ask, greet};
 use crate::harness::{LONG, Zone, finished};
 
@@ -69,6 +74,56 @@ fn in_a_zone_for_tests_any_input_signs_in_and_a_host_stands_for_a_deployment() {
     let said = ask(door, "GET", "/", &format!("cookie: {nobody}\r\n"), "");
     let wanted = r#"{"msg":"[Fail] the service cannot be reached"}"#;
     assert_eq!((said.status, said.body.as_str()), (400, wanted));
+}
+
+#[test]
+fn in_a_zone_for_tests_a_host_may_speak_tls_and_hears_its_own_name() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trusted = folder.path().join("authorities.pem");
+    std::fs::write(&trusted, made.cert.pem()).expect("written");
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let tls = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let tls = tls.expect("versions").with_no_client_auth();
+    let tls = tls.with_single_cert(vec![made.cert.der().clone()], key.into());
+    let upstream = Upstream::with_tls(Arc::new(tls.expect("a good pair")), |_request| {
+        "over TLS".to_owned()
+    });
+    let zone = Zone::builder()
+        .environment("SSL_CERT_FILE", trusted)
+        .argument("--test")
+        .start();
+    let door = zone.listener("grid.http");
+    let cookie = greet(door, "type=2&input=now", "").cookie();
+    let process = || ask(door, "GET", "/x", &format!("cookie: {cookie}\r\n"), "");
+    for (host, status, body) in [
+        ("localhost", 200, "over TLS"),
+        // The certificate names another host.
+        (
+            "127.0.0.1",
+            400,
+            r#"{"msg":"[Fail] the service cannot be reached"}"#,
+        ),
+    ] {
+        let url = format!("https://{host}:{}/path", upstream.address.port());
+        assert_eq!(greet(door, &format!("type=3&input={url}"), &cookie).status, 200);
+        let said = process();
+        assert_eq!(
+            (said.status, said.body.as_str()),
+            (status, body),
+            "{said:?}\n{}",
+            zone.log()
+        );
+    }
+    let got = upstream.got();
+    assert_eq!(got.len(), 1);
+    assert!(
+        got[0]
+            .to_lowercase()
+            .contains(&format!("host: localhost:{}\r\n", upstream.address.port())),
+        "{got:?}"
+    );
 }
 
 #[test]
