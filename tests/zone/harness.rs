@@ -381,8 +381,37 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// Ends services that the test has left: they outlive their server, and so would outlive the test.
+    fn end_services(&self) {
+        let folders = ["services", "node/services"].map(|name| self.data().join(name));
+        let runs = folders.iter().flat_map(fs::read_dir).flatten().flatten();
+        let stages: Vec<(PathBuf, Pid)> = runs
+            .filter_map(|run| {
+                let text = fs::read(run.path().join("stage.json")).ok()?;
+                let stage: serde_json::Value = serde_json::from_slice(&text).ok()?;
+                let pid = i32::try_from(stage["pid"].as_i64()?).ok()?;
+                Some((run.path().join("exit.json"), Pid::from_raw(pid)?))
+            })
+            .collect();
+        for (_exit, pid) in &stages {
+            kill_process(*pid, Signal::TERM).ok();
+        }
+        for (exit, _pid) in &stages {
+            testbed::eventually_blocking(Duration::from_secs(10), || exit.exists());
+        }
+    }
+}
+
 impl Drop for Zone {
     fn drop(&mut self) {
+        self.end_server();
+        self.end_services();
+    }
+}
+
+impl Zone {
+    fn end_server(&mut self) {
         if let Some(mut server) = self.server.take() {
             // An orderly stop ends what the test has left running; a kill would leave stages behind.
             let pid = i32::try_from(server.id()).ok().and_then(Pid::from_raw);

@@ -19,6 +19,7 @@ mod matrix;
 mod nodes;
 mod on_postgresql;
 mod secrets;
+mod services;
 mod stopping;
 mod two_nodes;
 mod walls;

@@ -32,6 +32,9 @@ const KEYS: [&str; 4] = [
     "J4EX/BRMc0QPZ9Dyy5y3JBs4bEG3wTwXg4p/nT4VuWM=",
 ];
 
+/// What ada has deployed.
+const MANIFEST: &str = "kind: Process\nname: mine\ncommand: [sleep, \"600\"]\n";
+
 type Rows = BTreeMap<String, [String; 4]>;
 
 #[test]
@@ -94,6 +97,7 @@ struct Matrix {
     requests: BTreeMap<String, Value>,
     bearers: BTreeMap<&'static str, String>,
     job: u32,
+    service: String,
     fresh_names: u32,
 }
 
@@ -109,8 +113,10 @@ impl Matrix {
         bearers.insert("keeper", keeper);
         let job = wire.submit(&bearers["ada"], "echo hello > hello.txt; echo hello");
         wire.job_until(&bearers["ada"], job, wire::soke::v1::JobState::Completed);
+        let service = wire.deploy(&bearers["ada"], MANIFEST);
         Self {
             wire,
+            service,
             requests: serde_json::from_str(REQUESTS).expect("JSON"),
             bearers,
             job,
@@ -189,6 +195,7 @@ impl Matrix {
         let text = request
             .to_string()
             .replace("\"$job\"", &self.job.to_string())
+            .replace("$service", &self.service)
             .replace("$fresh", &format!("fresh-{}", self.fresh_names))
             .replace("$key", KEYS[caller]);
         let mut json = serde_json::Deserializer::from_str(&text);

@@ -23,6 +23,10 @@ pub enum Command {
     Cancel(OneJob),
     /// Write a file of yours in the zone to standard output
     Get(Get),
+    /// Deploy a service from a manifest and wait until it is ready
+    Deploy(Deploy),
+    /// List services
+    Services(Services),
     /// Set or change the password
     Password,
     /// Link wallets that sign in as you
@@ -84,6 +88,54 @@ pub enum NodesCommand {
     Remove {
         /// Its name
         name: String,
+    },
+}
+
+/// What to deploy.
+#[derive(Debug, Clone, Args)]
+pub struct Deploy {
+    /// The manifest; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// The machine that shall run it; otherwise any
+    #[arg(long, default_value = "", value_name = "NAME")]
+    pub node: String,
+    /// How long to wait until it is ready
+    #[arg(long, default_value_t = 60, value_name = "SECS")]
+    pub wait: u64,
+    /// Do not wait
+    #[arg(long)]
+    pub detach: bool,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which services, or what else to do with them.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Services {
+    /// Also services that are stopped
+    #[arg(long)]
+    pub all: bool,
+    /// Write JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
+    /// What else to do
+    #[command(subcommand)]
+    pub command: Option<ServicesCommand>,
+}
+
+/// What else can be done with services.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ServicesCommand {
+    /// Stop a service and everything that it started
+    Stop {
+        /// Its name, or the id of a service that you may stop
+        name: String,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

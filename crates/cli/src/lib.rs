@@ -19,6 +19,7 @@ mod link;
 mod nodes;
 mod place;
 mod run;
+mod services;
 mod session;
 mod sign_in;
 mod status;
@@ -28,8 +29,8 @@ mod users;
 mod wallets;
 
 pub use args::{
-    Command, Form, Get, Jobs, Logs, Nodes, NodesCommand, OneJob, Run, SignIn, Token, TokenCommand, User,
-    Wallet,
+    Command, Deploy, Form, Get, Jobs, Logs, Nodes, NodesCommand, OneJob, Run, Services, ServicesCommand,
+    SignIn, Token, TokenCommand, User, Wallet,
 };
 pub use client::Surroundings;
 pub use error::{Error, exit_code};
@@ -43,6 +44,8 @@ pub use place::{Listener, Listeners, write_private};
 pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8, Error> {
     match command {
         Command::Run(what) => return Box::pin(run::run(surroundings, what)).await,
+        Command::Deploy(what) => return services::deploy(surroundings, &what).await,
+        Command::Services(asked) => services::services(surroundings, asked).await?,
         Command::SignIn(how) => sign_in::sign_in(surroundings, &how).await?,
         Command::SignOut => sign_in::sign_out(surroundings).await?,
         Command::Whoami(form) => sign_in::who_am_i(surroundings, form).await?,

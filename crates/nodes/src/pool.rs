@@ -40,6 +40,12 @@ impl Pool {
         Ok(pool)
     }
 
+    /// Its first address, and how many bits all its addresses have in common.
+    #[must_use]
+    pub const fn network(self) -> (Ipv4Addr, u8) {
+        (Ipv4Addr::from_bits(self.base), self.bits)
+    }
+
     const fn size(self) -> u32 {
         1 << (32 - self.bits)
     }

@@ -16,7 +16,7 @@ use std::{
 
 use confine::{Confine, cgroup};
 use futures::{FutureExt as _, future::BoxFuture};
-use model::{ErrorKind, RunId, id};
+use model::{ErrorKind, RunId, ServiceId, id};
 use stage::Stages;
 use tasks::{Clock, Policy, Tasks};
 use tokio::sync::Notify;
@@ -80,6 +80,7 @@ struct Inner {
 /// A process that is asked whether it answers.
 #[derive(Debug, Clone)]
 struct Asked {
+    service: ServiceId,
     port: u16,
     /// Why it does not answer; none: it does.
     silent: Option<String>,
@@ -132,11 +133,10 @@ impl LocalNode {
 
     /// Tells whether a service of this node answers at a port now: the only ports that a tunnel may lead to.
     #[must_use]
-    pub fn serves(&self, port: u16) -> bool {
+    pub fn serves(&self, service: ServiceId, port: u16) -> bool {
         let asked = self.inner.asked();
-        asked
-            .values()
-            .any(|asked| asked.port == port && asked.silent.is_none())
+        let fits = |asked: &Asked| asked.service == service && asked.port == port && asked.silent.is_none();
+        asked.values().any(fits)
     }
 
     /// Hands on what the stages say, and has each process that runs asked.
@@ -182,6 +182,7 @@ impl LocalNode {
         };
         let silent = Some("it has not answered yet".to_owned());
         let asked = Asked {
+            service: note.service,
             port: note.port,
             silent,
         };

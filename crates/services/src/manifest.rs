@@ -24,7 +24,7 @@ use stage::Work;
 use yaml::{Entry, Node, Value};
 
 /// A service as somebody wants it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// The service's name.
     pub name: Name,
@@ -40,6 +40,15 @@ pub struct Draft {
     pub working_directory: String,
     /// Bytes of memory; none: the zone's default.
     pub memory_bytes: Option<u64>,
+}
+
+impl fmt::Debug for Draft {
+    /// Command and environment may hold secrets and stay unsaid.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut form = f.debug_struct("Draft");
+        form.field("name", &self.name).field("port", &self.port);
+        form.finish_non_exhaustive()
+    }
 }
 
 /// One thing that is wrong with a manifest.

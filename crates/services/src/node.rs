@@ -3,7 +3,7 @@
 //! The local agent (module `agent`) does it on its machine; a link to another machine does the same.
 //! What it leaves to others: which service runs where and when (modules `place` and `reconcile`).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use confine::Account;
 use futures::future::BoxFuture;
@@ -49,7 +49,7 @@ pub trait OnNode: Send + Sync + 'static {
 }
 
 /// One run of a service as a node must know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Order {
     /// The run.
     pub run: RunId,
@@ -73,6 +73,15 @@ pub struct Order {
     pub health_path: Option<String>,
     /// Bytes of memory of all its processes together.
     pub memory_bytes: u64,
+}
+
+impl fmt::Debug for Order {
+    /// Command and environment may hold secrets and stay unsaid.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut form = f.debug_struct("Order");
+        form.field("run", &self.run).field("service", &self.service);
+        form.finish_non_exhaustive()
+    }
 }
 
 /// How one run stands on a node.

@@ -33,10 +33,11 @@ pub(crate) fn start(inner: Arc<Inner>, machine: Machine, tasks: &Tasks) {
     let name = format!("services.reconcile {}", machine.name);
     tasks.spawn(name, Policy::MayEnd, async move {
         let mut rows = inner.store.watch(TOPIC);
+        let mut said = String::new();
         loop {
             let longest = tokio::select! {
                 () = token.cancelled() => return,
-                longest = look(&inner, &machine) => longest,
+                longest = look(&inner, &machine, &mut said) => longest,
             };
             let node = inner.nodes.on(machine.id);
             let news = async {
@@ -56,19 +57,23 @@ pub(crate) fn start(inner: Arc<Inner>, machine: Machine, tasks: &Tasks) {
 }
 
 /// One pass where the node is there; says how long the next one may be away.
-async fn look(inner: &Inner, machine: &Machine) -> Duration {
+/// What failed is said once, however often it fails in a row.
+async fn look(inner: &Inner, machine: &Machine, said: &mut String) -> Duration {
     let Some(node) = inner.nodes.on(machine.id) else {
         return AFTER_FAULT;
     };
     match pass(inner, machine.id, &*node).await {
-        Ok(next) => next,
+        Ok(next) => {
+            said.clear();
+            next
+        }
         Err(error) => {
             let (node, error) = (machine.name.as_str(), model::chain(&error));
-            tracing::warn!(
-                node,
-                error,
-                "a pass over the services of a node failed and is repeated"
-            );
+            if *said != error {
+                let what = "a pass over the services of a node failed and is repeated";
+                tracing::warn!(node, error, "{what}");
+                *said = error;
+            }
             AFTER_FAULT
         }
     }

@@ -10,6 +10,7 @@ mod layers;
 mod of_grid;
 mod of_jobs;
 mod of_nodes;
+mod of_services;
 mod place;
 mod reader;
 mod show;
@@ -40,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) jobs: Jobs,
     /// The zone's machines.
     pub(crate) nodes: nodes::Config,
+    pub(crate) services: services::Config,
     pub(crate) buckyos: Buckyos,
     pub(crate) grid: Grid,
     pub(crate) log: Log,
@@ -131,6 +133,7 @@ impl Config {
         let grid = of_grid::read(&mut reader);
         let jobs = of_jobs::read(&mut reader);
         let nodes = of_nodes::read(&mut reader);
+        let services = of_services::read(&mut reader);
         let log = log(&mut reader);
         if flags.test {
             reader.keep_to_this_machine("a zone under `--test` lets in whoever comes");
@@ -144,6 +147,7 @@ impl Config {
             access,
             jobs,
             nodes,
+            services,
             buckyos,
             grid,
             log,

@@ -148,6 +148,7 @@ rooms! {
     access::Error => "open the zone", None;
     confine::Error => "look at this machine", None;
     jobs::Error => "open the jobs", None;
+    services::Error => "open the services", None;
     nodes::Error => "open the nodes", None;
     rpc::Error => "open the entrance for links", None;
     agent::node::Error => "be a node", None;

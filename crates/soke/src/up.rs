@@ -190,12 +190,15 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let job_nodes = agent::JobNodes::start(nodes.clone(), machines.clone(), &groups.nodes);
     let slices = &groups.slices;
     let jobs = wiring::jobs_here(config, &store, &access, job_nodes.clone(), clock, slices).await?;
+    let service_nodes = agent::ServiceNodes::new(nodes.clone(), machines.clone());
+    let services = wiring::services_here(config, &store, service_nodes, clock, slices).await?;
     let listeners = Arc::new(OnceLock::new());
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
         jobs: jobs.clone(),
         nodes: nodes.clone(),
+        services: services.clone(),
         zone: wiring::zone_in_words(config, &store, clock, &listeners, job_nodes.clone()),
     };
     native::add_to(&mut routes, native);
@@ -214,7 +217,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let mut doors = Doors(vec![Box::new(gateway)]);
     let grid = wiring::GridParts {
         access: &access,
-        services: None,
+        services: Some(services),
         reach: Some(wiring::reach_services(&machines, &groups.doors)),
         clock,
         tasks: &groups.doors,

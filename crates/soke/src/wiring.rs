@@ -14,6 +14,7 @@ mod node_work;
 mod nodes_here;
 mod own_node;
 mod reach;
+mod services_here;
 mod this_machine;
 mod zone_in_words;
 
@@ -28,6 +29,7 @@ pub(crate) use node_work::{NodeParts, node_folder, node_work};
 pub(crate) use nodes_here::{door_for_nodes, nodes_here};
 pub(crate) use own_node::{OwnNode, start_own_node};
 pub(crate) use reach::reach_services;
+pub(crate) use services_here::{services_here, services_node, tunnel_ports};
 pub(crate) use this_machine::{PROGRAM, this_machine};
 pub(crate) use zone_in_words::zone_in_words;
 

@@ -14,8 +14,9 @@ use tonic::{
     metadata::MetadataValue,
 };
 use wire::soke::v1::{
-    self, JobState, job_service_client::JobServiceClient, session_service_client::SessionServiceClient,
-    sign_in_request::Proof, user_service_client::UserServiceClient,
+    self, JobState, job_service_client::JobServiceClient, service_service_client::ServiceServiceClient,
+    session_service_client::SessionServiceClient, sign_in_request::Proof,
+    user_service_client::UserServiceClient,
 };
 
 use super::LONG;
@@ -112,6 +113,18 @@ impl Wire {
             .wait(jobs.submit_job(signed(request, bearer)))
             .expect("a job");
         answer.into_inner().job.expect("a job").number
+    }
+
+    /// Deploys a service and gives its id.
+    pub(crate) fn deploy(&self, bearer: &str, manifest: &str) -> String {
+        let request = v1::DeployServiceRequest {
+            manifest: manifest.to_owned(),
+            node: String::new(),
+        };
+        let mut services = ServiceServiceClient::new(self.channel());
+        let answer = self.wait(services.deploy_service(signed(request, bearer)));
+        let service = answer.expect("a service").into_inner().service;
+        service.expect("a service").service_id
     }
 
     /// The record of a job.

@@ -113,7 +113,7 @@ pub(crate) fn encode_report(report: Report) -> v1::JobReport {
     }
 }
 
-fn encode_exit(exit: &Exit) -> job_report::Ended {
+pub(crate) fn encode_exit(exit: &Exit) -> job_report::Ended {
     let cause = match exit.cause {
         Cause::Itself => job_report::Cause::Itself,
         Cause::Cancelled => job_report::Cause::Cancelled,
@@ -150,7 +150,7 @@ pub(crate) fn decode_report(message: v1::JobReport) -> Option<Report> {
     })
 }
 
-fn decode_exit(ended: job_report::Ended) -> Option<Exit> {
+pub(crate) fn decode_exit(ended: job_report::Ended) -> Option<Exit> {
     let cause = match ended.cause() {
         job_report::Cause::Itself => Cause::Itself,
         job_report::Cause::Cancelled => Cause::Cancelled,

@@ -21,6 +21,8 @@ mod linked_files;
 mod machines;
 pub mod node;
 mod server;
+mod service_form;
+mod service_nodes;
 mod tunnel;
 
 use access::Access;
@@ -31,6 +33,7 @@ use wire::soke::agent::v1::node_service_server::NodeServiceServer;
 pub use job_nodes::JobNodes;
 pub use linked_files::LinkedFiles;
 pub use machines::Machines;
+pub use service_nodes::ServiceNodes;
 pub use tunnel::{Tunnel, open as open_tunnel};
 
 use judge::Known;

@@ -11,6 +11,7 @@ mod keep;
 mod keys;
 mod own;
 mod place;
+mod services;
 mod tunnel;
 mod work;
 
@@ -21,5 +22,6 @@ pub use join::{Invitation, join};
 pub use keep::{Machine, Settings, keep};
 pub use own::{certificate_request, forget, keep_certificate};
 pub use place::{Member, read};
+pub use services::add_services;
 pub use tunnel::{Ports, add_tunnels};
 pub use work::work;

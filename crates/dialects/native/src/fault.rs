@@ -4,12 +4,38 @@
 
 use caller::fault::{access, fields, shown};
 use tonic::Status;
+use wire::FieldFaults;
 
 pub(crate) fn jobs(error: jobs::Error) -> Status {
     if let jobs::Error::Access(source) = error {
         return access(source);
     }
     shown(error.kind(), &error)
+}
+
+pub(crate) fn services(error: services::Error) -> Status {
+    if let services::Error::Access(source) = error {
+        return access(source);
+    }
+    let mut fields = FieldFaults::new();
+    if let services::Error::Manifest(faults) = &error {
+        for fault in faults {
+            fields.add(manifest_field(fault), &fault.what, &fault.want);
+        }
+    } else if let services::Error::Field { field, what, want } = &error {
+        fields.add(*field, what, want);
+    } else {
+        return shown(error.kind(), &error);
+    }
+    fields.into_status()
+}
+
+/// The message's name of a part of a manifest.
+pub(crate) fn manifest_field(fault: &services::Fault) -> String {
+    match fault.field.as_str() {
+        whole @ "manifest" => whole.to_owned(),
+        part => format!("manifest.{part}"),
+    }
 }
 
 pub(crate) fn nodes(error: nodes::Error) -> Status {

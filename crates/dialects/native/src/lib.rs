@@ -1,7 +1,7 @@
 //! Soke's own protocol: `soke.v1`.
 //!
-//! What it is for: what no other protocol of the zone has - signing in, users, jobs with their full record, the
-//! zone's state. What it leaves to others: every rule. A call is decoded, its caller is asked of `access`, the
+//! What it is for: what no other protocol of the zone has - signing in, users, jobs with their full record,
+//! services, machines, the zone's state. What it leaves to others: every rule. A call is decoded, its caller is asked of `access`, the
 //! use case is called, the answer is encoded.
 //!
 //! Request path: `rpc` -> service here -> bearer -> `Access::authenticate` -> `Access::permit` -> fields -> use case.
@@ -15,6 +15,7 @@ mod job;
 mod job_form;
 mod node;
 mod page;
+mod service;
 mod session;
 mod stamp;
 mod user;
@@ -25,8 +26,8 @@ use access::Access;
 use tonic::service::{Routes, RoutesBuilder};
 use wire::soke::v1::{
     job_service_server::JobServiceServer, node_service_server::NodeServiceServer,
-    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
-    zone_service_server::ZoneServiceServer,
+    service_service_server::ServiceServiceServer, session_service_server::SessionServiceServer,
+    user_service_server::UserServiceServer, zone_service_server::ZoneServiceServer,
 };
 
 pub use zone::{Check, Health, Zone};
@@ -34,6 +35,7 @@ pub use zone::{Check, Health, Zone};
 use caller::Callers;
 use job::Jobs;
 use node::Nodes;
+use service::Services;
 use session::Sessions;
 use user::Users;
 use zone::ZoneState;
@@ -47,6 +49,8 @@ pub struct Parts {
     pub jobs: jobs::Handle,
     /// The zone's machines.
     pub nodes: nodes::Handle,
+    /// Runs services.
+    pub services: services::Handle,
     /// What is known about the zone beside what the slices tell.
     pub zone: Zone,
 }
@@ -57,6 +61,7 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
         access,
         jobs,
         nodes,
+        services,
         zone,
     } = parts;
     let callers = Callers::new(access, "native");
@@ -69,6 +74,10 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     routes.add_service(NodeServiceServer::new(Nodes {
         callers: callers.clone(),
         nodes,
+    }));
+    routes.add_service(ServiceServiceServer::new(Services {
+        callers: callers.clone(),
+        services,
     }));
     routes.add_service(JobServiceServer::new(Jobs {
         callers: callers.clone(),

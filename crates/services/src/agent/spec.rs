@@ -5,7 +5,7 @@
 use std::{io, net::TcpListener};
 
 use confine::{Confine, cgroup};
-use model::Span;
+use model::{ServiceId, Span};
 use serde::{Deserialize, Serialize};
 use stage::Spec;
 
@@ -15,6 +15,8 @@ use crate::node::Order;
 /// What is kept beside an order: how its process is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Note {
+    /// The service.
+    pub(super) service: ServiceId,
     /// The port that the process was told.
     pub(super) port: u16,
     /// What is asked over HTTP; none: a connection is enough.
@@ -49,6 +51,7 @@ pub(super) fn make(
         None => free_port().map_err(stage::Error::step("find a free port"))?,
     };
     let note = Note {
+        service: order.service,
         port,
         health_path: order.health_path.clone(),
     };

@@ -9,7 +9,7 @@ use rpc::Calls;
 use tasks::{Clock, Tasks};
 use tonic::service::Routes;
 
-use super::{files_node, jobs_node, this_machine};
+use super::{files_node, jobs_node, services_node, this_machine, tunnel_ports};
 use crate::{config::Config, failure::Failure};
 
 /// What a node's work is made of.
@@ -37,8 +37,11 @@ pub(crate) async fn node_work(parts: NodeParts<'_>) -> Result<Calls, Failure> {
     let machine = this_machine(parts.config, parts.work).await?;
     let files = files_node(&machine, parts.clock, parts.work);
     let jobs = jobs_node(&parts, &machine, files.clone()).await?;
-    let mut services = Routes::builder();
-    agent::node::add_jobs(&mut services, Arc::new(jobs), parts.link);
-    agent::node::add_files(&mut services, Arc::new(files));
-    Ok(agent::node::work(services))
+    let services = services_node(&parts, &machine).await?;
+    let mut work = Routes::builder();
+    agent::node::add_jobs(&mut work, Arc::new(jobs), parts.link);
+    agent::node::add_files(&mut work, Arc::new(files));
+    agent::node::add_tunnels(&mut work, tunnel_ports(&services), parts.link);
+    agent::node::add_services(&mut work, Arc::new(services), parts.link);
+    Ok(agent::node::work(work))
 }

@@ -6,6 +6,7 @@
 mod engine;
 mod job;
 mod node;
+mod service;
 mod session;
 mod user;
 mod zone;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use access::Access;
+use futures::future::BoxFuture;
 use native::{Check, Health};
 use rpc::{CallLimits, Calls};
 use tasks::{Clock, Tasks};
@@ -11,11 +12,24 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use wire::soke::v1::{
     self, job_service_client::JobServiceClient, node_service_client::NodeServiceClient,
-    session_service_client::SessionServiceClient, sign_in_request::Proof,
-    user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
+    service_service_client::ServiceServiceClient, session_service_client::SessionServiceClient,
+    sign_in_request::Proof, user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
 };
 
 use crate::engine::Engine;
+
+/// No machine is part of the zone, so services stay what was asked for.
+struct NoNodes;
+
+impl services::node::Nodes for NoNodes {
+    fn machines(&self) -> BoxFuture<'_, Result<Vec<services::node::Machine>, services::Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn on(&self, _node: model::NodeId) -> Option<Arc<dyn services::node::OnNode>> {
+        None
+    }
+}
 
 /// A zone with its owner `ada`, who has not signed in yet.
 pub(crate) struct Zone {
@@ -32,8 +46,13 @@ impl Zone {
         let engine = store::Engine::Sqlite {
             path: data.path().join("zone.db"),
         };
-        let migrations: Vec<store::Migration> =
-            [access::MIGRATIONS, jobs::MIGRATIONS, nodes::MIGRATIONS].concat();
+        let migrations: Vec<store::Migration> = [
+            access::MIGRATIONS,
+            jobs::MIGRATIONS,
+            nodes::MIGRATIONS,
+            services::MIGRATIONS,
+        ]
+        .concat();
         let store = store::Store::open(&store::Config { engine }, &migrations, &tasks).await;
         let store = store.expect("a store");
         let access = Access::start(access::Parts {
@@ -54,6 +73,13 @@ impl Zone {
             config: nodes::Config::default(),
         });
         let nodes = nodes.await.expect("nodes");
+        let services = services::start(services::Parts {
+            store: store.clone(),
+            tasks: tasks.clone(),
+            clock: clock.clone(),
+            nodes: Arc::new(NoNodes),
+            config: services::Config::default(),
+        });
         let jobs = jobs::start(jobs::Parts {
             store,
             access: access.clone(),
@@ -66,6 +92,7 @@ impl Zone {
             access: access.clone(),
             jobs: jobs.await.expect("jobs"),
             nodes,
+            services: services.await.expect("services"),
             zone: facts(),
         });
         Self {
@@ -86,6 +113,10 @@ impl Zone {
 
     pub(crate) fn users(&self) -> UserServiceClient<Calls> {
         UserServiceClient::new(self.calls.clone())
+    }
+
+    pub(crate) fn services(&self) -> ServiceServiceClient<Calls> {
+        ServiceServiceClient::new(self.calls.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<Calls> {
