@@ -15,6 +15,7 @@ mod foreign_client;
 mod greeter;
 mod grid;
 mod kapi;
+mod litekube;
 mod matrix;
 mod nodes;
 mod on_postgresql;

@@ -115,6 +115,7 @@ fn use_every_secret(zone: &Zone, wire: &Wire) -> (String, Vec<String>) {
         let tail = |token: &str| token[token.len() - 24..].to_owned();
         secrets.extend([tail(&tokens.access_token), tail(&tokens.refresh_token)]);
     }
+    secrets.extend(crate::litekube::use_every_secret(zone, &owner.access_token));
     secrets.extend(crate::kapi::use_every_secret(zone, "ada", PASSWORD));
     secrets.extend(crate::grid::use_every_secret(zone, wire, &owner.access_token));
     (owner.access_token, secrets)

@@ -58,6 +58,8 @@ crate::actions! {
         ListWallets "session.list_wallets" false
         /// Takes a wallet away from the caller.
         RemoveWallet "session.remove_wallet" true
+        /// Gives the caller a certificate that shows a session.
+        Certify "session.certify" true
     }
     pub mod user {
         /// Makes a user.

@@ -37,6 +37,9 @@ pub struct Config {
     /// Whether BuckyOS's password proof signs in. It needs a second, weaker verifier of each password, which is
     /// kept sealed; without it none is kept: yes.
     pub password_proof: bool,
+    /// Whether whoever shows nothing may act as a user of the zone at a door that asks for it. For a zone that is
+    /// thrown away after a test and that only this machine reaches; never for another: no.
+    pub strangers: bool,
 }
 
 impl Default for Config {
@@ -55,6 +58,7 @@ impl Default for Config {
             enrolment: true,
             believe_wallets: false,
             password_proof: true,
+            strangers: false,
         }
     }
 }

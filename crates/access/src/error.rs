@@ -153,6 +153,12 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The caller has as many certificates as one may have.
+    #[error("give a certificate: this user has {most} that count, revoke the sessions of some")]
+    TooManyCertificates {
+        /// How many may count.
+        most: usize,
+    },
     /// The session was ended.
     #[error("accept the session: it has ended, sign in again")]
     SessionEnded,
@@ -323,7 +329,7 @@ impl Error {
             | Error::SealKeyMissing { .. }
             | Error::SealKeyOpen { .. }
             | Error::SealKeyBad { .. } => ErrorKind::Precondition,
-            Error::TooManyTries { .. } => ErrorKind::Exhausted,
+            Error::TooManyTries { .. } | Error::TooManyCertificates { .. } => ErrorKind::Exhausted,
             Error::Busy => ErrorKind::Unavailable,
             Error::Store(source) => source.kind(),
             Error::SealBroken { .. }

@@ -31,4 +31,9 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 5,
         sql: include_str!("../sql/0005_wallets.sql"),
     },
+    Migration {
+        room: "access",
+        number: 6,
+        sql: include_str!("../sql/0006_certificates.sql"),
+    },
 ];

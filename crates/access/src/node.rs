@@ -17,6 +17,7 @@ use crate::{
     digest,
     house::House,
     lasting, names,
+    root::{CERTIFICATE, pem},
 };
 
 /// The topic under which the end of a machine is announced, and each new certificate; the key is its id.
@@ -99,10 +100,7 @@ fn is_ended(tx: &mut Tx<'_>, id: NodeId) -> Result<bool, Error> {
 
 /// Until when the newest certificate of a machine is good.
 fn check_stands(tx: &mut Tx<'_>, id: NodeId, now: Timestamp) -> Result<Timestamp, Error> {
-    let sql = "SELECT MAX(ends_at) FROM machine_certificates WHERE machine_id = ?1";
-    let row = tx.row(sql, params![id])?;
-    let ends_at: Option<Timestamp> = row.map(|row| row.get(0)).transpose()?.flatten();
-    ends_at
+    certificate_end(tx, id)?
         .filter(|ends_at| *ends_at > now)
         .ok_or(Error::BadCertificate)
 }
@@ -117,6 +115,28 @@ pub struct NodeCertificate {
     fingerprint: String,
 }
 
+/// The machine that holds the certificate with this fingerprint.
+pub(crate) fn by_fingerprint(tx: &mut Tx<'_>, fingerprint: &str, now: Timestamp) -> Result<NodeActor, Error> {
+    let row = tx.row(
+        "SELECT m.id, m.name FROM machine_certificates c JOIN machines m ON m.id = c.machine_id \
+         WHERE c.fingerprint = ?1 AND c.ends_at > ?2 AND m.ended_at IS NULL",
+        params![fingerprint, now],
+    )?;
+    let row = row.ok_or(Error::BadCertificate)?;
+    let (id, name) = (row.get(0)?, row.get(1)?);
+    Ok(NodeActor { id, name })
+}
+
+/// When the newest certificate of a machine ends, where it has one.
+///
+/// # Errors
+/// The store's own.
+pub fn certificate_end(tx: &mut Tx<'_>, id: NodeId) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MAX(ends_at) FROM machine_certificates WHERE machine_id = ?1";
+    let row = tx.row(sql, params![id])?;
+    Ok(row.map(|row| row.get(0)).transpose()?.flatten())
+}
+
 impl NodeCertificate {
     pub(crate) fn new(chain: Vec<CertificateDer<'static>>, ends_at: Timestamp) -> Self {
         let fingerprint = chain
@@ -128,6 +148,21 @@ impl NodeCertificate {
             ends_at,
             fingerprint,
         }
+    }
+
+    /// SHA-256 of the certificate in DER, 64 lower-case hex digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The certificate alone, in PEM (RFC 7468).
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.chain
+            .first()
+            .map(|own| pem(CERTIFICATE, own))
+            .unwrap_or_default()
     }
 }
 
@@ -143,16 +178,10 @@ impl Access {
         peer: &Peer,
     ) -> Result<NodeActor, Error> {
         let (fingerprint, now) = (digest::sha256_hex(certificate), self.house.clock.now());
-        let found = self.house.store.read(move |tx| {
-            let row = tx.row(
-                "SELECT m.id, m.name FROM machine_certificates c JOIN machines m ON m.id = c.machine_id \
-                 WHERE c.fingerprint = ?1 AND c.ends_at > ?2 AND m.ended_at IS NULL",
-                params![fingerprint.as_str(), now],
-            )?;
-            let row = row.ok_or(Error::BadCertificate)?;
-            let (id, name) = (row.get(0)?, row.get(1)?);
-            Ok(NodeActor { id, name })
-        });
+        let found = self
+            .house
+            .store
+            .read(move |tx| by_fingerprint(tx, &fingerprint, now));
         found.await.inspect_err(|error| {
             if matches!(error, Error::BadCertificate) {
                 self.house.anonymous.count(peer, ACTION, now);

@@ -10,8 +10,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use model::{Id, Name, Span, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber,
 };
+use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use store::{Tx, params};
 use tasks::Clock;
@@ -51,6 +52,18 @@ pub struct ServerCertificate {
     pub ends_at: Timestamp,
 }
 
+/// Says which certificate a listener wants of its callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Asked {
+    /// None.
+    #[default]
+    Nothing,
+    /// One that the zone's authority signed, from whoever has one.
+    Welcome,
+    /// One that the zone's authority signed, from everybody.
+    Wanted,
+}
+
 impl ServerCertificate {
     /// The TLS settings of a listener with this certificate, which offers these protocols and asks for no
     /// certificate of its callers.
@@ -58,12 +71,36 @@ impl ServerCertificate {
     /// # Errors
     /// `Internal` where the TLS library refuses the certificate.
     pub fn settings(self, alpn: &[Vec<u8>]) -> Result<Arc<rustls::ServerConfig>, Error> {
+        self.settings_asking(alpn, Asked::Nothing)
+    }
+
+    /// The TLS settings of a listener with this certificate, which offers these protocols and asks its callers for
+    /// this much. That a certificate counts still is looked at with each call.
+    ///
+    /// # Errors
+    /// `Internal` where the TLS library refuses the certificate.
+    pub fn settings_asking(self, alpn: &[Vec<u8>], asked: Asked) -> Result<Arc<rustls::ServerConfig>, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder =
-            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut settings = builder
-            .with_no_client_auth()
-            .with_single_cert(self.chain, self.key)?;
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = if asked == Asked::Nothing {
+            builder.with_no_client_auth()
+        } else {
+            let mut roots = rustls::RootCertStore::empty();
+            for authority in self.chain.iter().skip(1) {
+                roots.add(authority.clone())?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = if asked == Asked::Welcome {
+                verifier.allow_unauthenticated()
+            } else {
+                verifier
+            };
+            builder.with_client_cert_verifier(verifier.build().map_err(|_no_roots| Error::Crypto {
+                step: "ask callers for certificates",
+            })?)
+        };
+        let mut settings = builder.with_single_cert(self.chain, self.key)?;
         settings.alpn_protocols = alpn.to_vec();
         Ok(Arc::new(settings))
     }
@@ -167,7 +204,7 @@ pub(crate) fn read(
     let root = ZoneRoot {
         zone_id: row.get(0)?,
         made_at: row.get(1)?,
-        ca_pem: pem(&certificate),
+        ca_pem: pem(CERTIFICATE, &certificate),
         ca_fingerprint: digest::sha256_hex(&certificate),
         owner_public_key: hex::decode(owner).map_err(|_bad_hex| broken())?,
         issuer: Issuer::from_ca_cert_der(&certificate, ca_key)?,
@@ -244,20 +281,30 @@ impl ZoneRoot {
     /// # Errors
     /// `Internal` where it cannot be signed.
     pub fn issue_node_certificate(&self, name: &Name, key: &NodeKey) -> Result<NodeCertificate, Error> {
-        let now = self.clock.now();
         let mut params = CertificateParams::default();
-        set_life(&mut params, now, self.life);
         params.distinguished_name = common_name(name.as_str());
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        self.sign_for_client(params, &key.public, self.life)
+    }
+
+    /// Signs a certificate for connections that the holder of this key dials.
+    pub(crate) fn sign_for_client(
+        &self,
+        mut params: CertificateParams,
+        key: &impl PublicKeyData,
+        life: Span,
+    ) -> Result<NodeCertificate, Error> {
+        let now = self.clock.now();
+        set_life(&mut params, now, life);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let mut serial: [u8; 16] = digest::random()?;
         serial[0] &= 0x7f;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key.public, &self.issuer)?;
+        let certificate = params.signed_by(key, &self.issuer)?;
         let chain = vec![certificate.der().clone(), self.ca_der.clone()];
-        Ok(NodeCertificate::new(chain, now + self.life))
+        Ok(NodeCertificate::new(chain, now + life))
     }
 }
 
@@ -274,13 +321,17 @@ fn set_life(params: &mut CertificateParams, now: Timestamp, life: Span) {
     params.not_after = epoch + since(now + life);
 }
 
-fn pem(certificate: &CertificateDer<'_>) -> String {
-    let text = STANDARD.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+/// The label of a certificate in PEM.
+pub(crate) const CERTIFICATE: &str = "CERTIFICATE";
+
+/// The textual form of a thing in DER (RFC 7468).
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
     for line in text.as_bytes().chunks(64) {
         pem.extend(line.iter().map(|byte| char::from(*byte)));
         pem.push('\n');
     }
-    pem.push_str("-----END CERTIFICATE-----\n");
+    pem.push_str(&format!("-----END {label}-----\n"));
     pem
 }

@@ -11,7 +11,7 @@ use store::{Tx, params};
 use tasks::Policy;
 use tokio::sync::watch;
 
-use crate::{Access, Error, house::House, token_keys};
+use crate::{Access, Asked, Error, house::House, token_keys};
 
 /// How often it is looked whether something is due.
 const ROUND: Duration = Duration::from_secs(60);
@@ -29,10 +29,23 @@ impl Access {
         names: Vec<String>,
         alpn: Vec<Vec<u8>>,
     ) -> Result<watch::Receiver<Arc<ServerConfig>>, Error> {
+        self.server_tls_asking(names, alpn, Asked::Nothing)
+    }
+
+    /// As [`Access::server_tls`], for a listener that asks its callers for certificates.
+    ///
+    /// # Errors
+    /// `Internal` where a name cannot stand in a certificate.
+    pub fn server_tls_asking(
+        &self,
+        names: Vec<String>,
+        alpn: Vec<Vec<u8>>,
+        asked: Asked,
+    ) -> Result<watch::Receiver<Arc<ServerConfig>>, Error> {
         let house = Arc::clone(&self.house);
         let first = house.root.issue_server_certificate(&names)?;
         let mut ends_at = first.ends_at;
-        let (given, receiver) = watch::channel(first.settings(&alpn)?);
+        let (given, receiver) = watch::channel(first.settings_asking(&alpn, asked)?);
         let renew = async move {
             let (stop, half) = (house.tasks.token(), house.config.certificate_life.to_std() / 2);
             loop {
@@ -46,7 +59,7 @@ impl Access {
                     continue;
                 }
                 let issued = house.root.issue_server_certificate(&names);
-                match issued.and_then(|issued| Ok((issued.ends_at, issued.settings(&alpn)?))) {
+                match issued.and_then(|issued| Ok((issued.ends_at, issued.settings_asking(&alpn, asked)?))) {
                     Ok((ends, settings)) => {
                         ends_at = ends;
                         given.send_replace(settings);

@@ -290,6 +290,22 @@ fn insert(tx: &mut Tx<'_>, wanted: &Checked, now: Timestamp) -> Result<UserId, E
     Ok(id)
 }
 
+/// Makes a user with no role and no Unix account whom nobody asked for.
+pub(crate) fn insert_plain(tx: &mut Tx<'_>, name: &Name, now: Timestamp) -> Result<UserId, Error> {
+    let wanted = Checked {
+        name: name.clone(),
+        role: Role::Member,
+        unix_name: None,
+    };
+    insert(tx, &wanted, now)
+}
+
+/// The user of this name, where there is one.
+pub(crate) fn id_of(tx: &mut Tx<'_>, name: &Name) -> Result<Option<UserId>, Error> {
+    let row = tx.row("SELECT id FROM users WHERE folded = ?1", params![name.folded()])?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
 fn insert_code(tx: &mut Tx<'_>, user: UserId, hash: &str, ends: Timestamp) -> Result<(), Error> {
     let sql = "INSERT INTO sign_in_codes (hash, user_id, expires_at) VALUES (?1, ?2, ?3)";
     tx.execute(sql, params![hash, user, ends])?;

@@ -2,6 +2,8 @@
 //!
 //! What it leaves to others: the commands that run or stop a server (crate `soke`), and doing anything.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// What a person may ask of a running zone.
@@ -39,8 +41,22 @@ pub enum Command {
     Token(Token),
     /// List the machines of the zone (for administrators)
     Nodes(Nodes),
+    /// Look after what LiteKube's own tools need (for administrators)
+    #[command(subcommand)]
+    Nc(Nc),
     /// Show how the zone is
     Status(Form),
+}
+
+/// What LiteKube's own tools need.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Nc {
+    /// Get a certificate for LiteKube's control service, good for a year, and put it where `ncadm` looks for it
+    AdminCert {
+        /// Where to put ca.pem, client.pem and client-key.pem; otherwise ~/.litekube/nc/certs/grpc
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Which token to make, or what else to do with tokens.

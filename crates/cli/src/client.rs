@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub named: bool,
     /// The folder of the user's own settings, such as `~/.config`.
     pub settings: Option<PathBuf>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
 }
 
 /// Which zone is meant and where its session lies.

@@ -16,7 +16,9 @@ mod error;
 mod files;
 mod jobs;
 mod link;
+mod nc;
 mod nodes;
+mod pem;
 mod place;
 mod run;
 mod services;
@@ -29,7 +31,7 @@ mod users;
 mod wallets;
 
 pub use args::{
-    Command, Deploy, Form, Get, Jobs, Logs, Nodes, NodesCommand, OneJob, Run, Services, ServicesCommand,
+    Command, Deploy, Form, Get, Jobs, Logs, Nc, Nodes, NodesCommand, OneJob, Run, Services, ServicesCommand,
     SignIn, Token, TokenCommand, User, Wallet,
 };
 pub use client::Surroundings;
@@ -58,6 +60,7 @@ pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8
         Command::User(command) => users::manage(surroundings, command).await?,
         Command::Token(asked) => nodes::token(surroundings, asked).await?,
         Command::Nodes(asked) => nodes::nodes(surroundings, asked).await?,
+        Command::Nc(asked) => nc::nc(surroundings, asked).await?,
         Command::Status(form) => status::show(surroundings, form).await?,
     }
     Ok(0)

@@ -77,8 +77,8 @@ pub(crate) async fn nodes(surroundings: &Surroundings, asked: Nodes) -> Result<(
 
 async fn list(client: &Client) -> Result<(), Error> {
     say(format_args!(
-        "{:<32} {:<5} {:<15} {:>5} {:>8}  {}",
-        "NODE", "STATE", "ADDRESS", "CORES", "MEMORY", "VERSION"
+        "{:<32} {:<5} {:<15} {:>5} {:>8}  {:<11}  {}",
+        "NODE", "STATE", "ADDRESS", "CORES", "MEMORY", "CERTIFICATE", "VERSION"
     ))?;
     let mut page_token = String::new();
     loop {
@@ -91,8 +91,11 @@ async fn list(client: &Client) -> Result<(), Error> {
         for node in page.nodes {
             let state = if node.live { "live" } else { "away" };
             let memory = node.memory_bytes >> 20;
+            let ends_at = node.certificate_ends_at.unwrap_or_default();
+            let ends_at = jiff::Timestamp::from_second(ends_at.seconds).unwrap_or_default();
+            let ends_on = ends_at.strftime("%Y-%m-%d");
             say(format_args!(
-                "{:<32} {state:<5} {:<15} {:>5} {memory:>5}MiB  {}",
+                "{:<32} {state:<5} {:<15} {:>5} {memory:>5}MiB  {ends_on:<11}  {}",
                 node.name, node.address, node.cores, node.version
             ))?;
         }

@@ -60,7 +60,7 @@ impl Beats {
     }
 
     /// Adds to a stored machine what it told last.
-    pub(crate) fn add_to(&self, node: &mut Node, silence: Span, now: Timestamp) {
+    fn add_to(&self, node: &mut Node, silence: Span, now: Timestamp) {
         if let Some(beat) = self.state().get(&node.id) {
             node.last_seen = node.last_seen.max(Some(beat.at));
             node.is_live = now - beat.at < silence;
@@ -120,9 +120,13 @@ impl Handle {
         let read = move |tx: &mut Tx<'_>| record::by_id(tx, node);
         let system = SystemPermit::new("nodes.state");
         let mut found = system.read(&self.house.store, read).await?;
-        self.house
-            .beats
-            .add_to(&mut found, self.house.config.silence, self.house.time.now());
+        self.add_beats(&mut found);
         Ok(found)
+    }
+
+    /// Adds to a stored machine what it told last.
+    pub(crate) fn add_beats(&self, node: &mut Node) {
+        let (house, now) = (&self.house, self.house.time.now());
+        house.beats.add_to(node, house.config.silence, now);
     }
 }

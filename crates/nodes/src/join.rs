@@ -8,7 +8,9 @@ use model::{Name, NodeId, Timestamp};
 use store::{Tx, params};
 
 use crate::{
-    Config, Error, Handle, Join, Node, TOPIC, TokenFault, TokenText, own, pool, record, tokens::note_time,
+    Config, Error, Handle, Join, Node, TOPIC, TokenFault, TokenText, own, pool, record,
+    spend::{self, Spent, spend},
+    tokens::note_time,
 };
 
 /// What stands in the place of a machine's name where any will do, so that none may have it.
@@ -133,20 +135,7 @@ impl Handle {
         let house = &self.house;
         let (checked, key) = wish.check(house.access.zone().ca_fingerprint())?;
         // Nothing is signed for guesses.
-        let (hash, refuse) = (checked.hash.clone(), |fault| Error::Token { fault });
-        let known = move |tx: &mut Tx<'_>| {
-            let row = tx.row(
-                "SELECT 1 FROM join_tokens WHERE hash = ?1",
-                params![hash.as_str()],
-            )?;
-            Ok::<_, Error>(row.is_some())
-        };
-        if !access::SystemPermit::new("nodes.join")
-            .read(&house.store, known)
-            .await?
-        {
-            return Err(refuse(TokenFault::Unknown));
-        }
+        spend::expect_known(house, &checked.hash, false).await?;
         let certificate = house.access.zone().issue_node_certificate(&checked.name, &key)?;
         let (draft, config, now) = (certificate.clone(), house.config.clone(), house.time.now());
         let settle = move |tx: &mut Newcomer<'_, '_>| {
@@ -164,7 +153,7 @@ impl Handle {
             .write_for_newcomer::<Join, _, _, _>(&house.store, peer, settle);
         match written.await? {
             Settled::Joined(node) => Ok(Joined { node, certificate }),
-            Settled::Refused(fault) => Err(refuse(fault)),
+            Settled::Refused(fault) => Err(Error::Token { fault }),
         }
     }
 }
@@ -175,50 +164,26 @@ fn settle(
     config: &Config,
     now: Timestamp,
 ) -> Result<Settled, Error> {
-    let row = tx.row(
-        "SELECT id, node_name, uses, used, ends_at, ended_at, kind FROM join_tokens WHERE hash = ?1",
-        params![wish.hash.as_str()],
-    )?;
-    let Some(row) = row else {
-        return Ok(Settled::Refused(TokenFault::Unknown));
-    };
-    let (token, bound): (String, Option<Name>) = (row.get(0)?, row.get(1)?);
-    let (uses, used): (u32, u32) = (row.get(2)?, row.get(3)?);
-    let (ends_at, ended_at): (Timestamp, Option<Timestamp>) = (row.get(4)?, row.get(5)?);
-    let is_own = row.get::<String>(6)? == own::KIND;
     if let Some(again) = same_again(tx, wish, config, now)? {
-        tx.about(format_args!("node {} again by token {token}", wish.name));
+        tx.about(format_args!("node {} again", wish.name));
         return Ok(Settled::Joined(again));
     }
-    if used >= uses {
-        return Ok(Settled::Refused(TokenFault::Used));
+    match spend(tx, &wish.hash, false, &wish.name, now)? {
+        Ok(Spent { token, is_own }) => {
+            tx.about(format_args!("node {} by token {token}", wish.name));
+            let draft = Draft {
+                name: &wish.name,
+                tls_key: &wish.tls_key,
+                device_key: Some(&wish.device_key),
+                overlay_key: Some(&wish.overlay_key),
+                token_hash: &wish.hash,
+                is_own,
+            };
+            let id = insert(tx, &draft, config, now)?;
+            Ok(Settled::Joined(record::by_id(tx, id)?))
+        }
+        Err(fault) => Ok(Settled::Refused(fault)),
     }
-    if ended_at.is_some() {
-        let expired = ends_at <= now;
-        return Ok(Settled::Refused(if expired {
-            TokenFault::Expired
-        } else {
-            TokenFault::Revoked
-        }));
-    }
-    if ends_at <= now {
-        // Written down, so that no clock brings it back.
-        tx.execute(
-            "UPDATE join_tokens SET ended_at = ends_at WHERE hash = ?1",
-            params![wish.hash.as_str()],
-        )?;
-        note_time(tx, now)?;
-        return Ok(Settled::Refused(TokenFault::Expired));
-    }
-    if bound.is_some_and(|bound| bound != wish.name) {
-        return Ok(Settled::Refused(TokenFault::OtherName));
-    }
-    tx.about(format_args!("node {} by token {token}", wish.name));
-    tx.execute(
-        "UPDATE join_tokens SET used = used + 1, last_used_at = ?2 WHERE hash = ?1",
-        params![wish.hash.as_str(), now],
-    )?;
-    Ok(Settled::Joined(insert(tx, wish, config, is_own, now)?))
 }
 
 /// The machine that this very join made a moment ago.
@@ -244,27 +209,38 @@ fn same_again(
     Ok(node.filter(|node| now - node.joined_at <= config.join_window))
 }
 
-fn insert(
+/// A machine that is about to be written down.
+pub(crate) struct Draft<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) tls_key: &'a str,
+    pub(crate) device_key: Option<&'a str>,
+    pub(crate) overlay_key: Option<&'a str>,
+    pub(crate) token_hash: &'a str,
+    /// Whether it is the zone's own machine.
+    pub(crate) is_own: bool,
+}
+
+/// Takes the name and an address, and writes the machine.
+pub(crate) fn insert(
     tx: &mut Tx<'_>,
-    wish: &Checked,
+    draft: &Draft<'_>,
     config: &Config,
-    is_own: bool,
     now: Timestamp,
-) -> Result<Node, Error> {
+) -> Result<NodeId, Error> {
+    let (device, overlay) = (
+        draft.device_key.map(str::to_owned),
+        draft.overlay_key.map(str::to_owned),
+    );
     let taken = tx.rows(
         "SELECT 1 FROM nodes WHERE tls_key = ?1 OR device_key = ?2 OR overlay_key = ?3 LIMIT 1",
-        params![
-            wish.tls_key.as_str(),
-            wish.device_key.as_str(),
-            wish.overlay_key.as_str()
-        ],
+        params![draft.tls_key, device.clone(), overlay.clone()],
     )?;
     if !taken.is_empty() {
         return Err(Error::KeyTaken);
     }
     let id = NodeId::fresh(now);
-    node::add(tx, id, &wish.name, now)?;
-    let address = if is_own {
+    node::add(tx, id, draft.name, now)?;
+    let address = if draft.is_own {
         own::replace(tx, config.pool.own(), config.quarantine, now)?;
         pool::take_own(tx, config.pool, id)?
     } else {
@@ -275,14 +251,14 @@ fn insert(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             id,
-            &wish.name,
-            wish.tls_key.as_str(),
-            wish.device_key.as_str(),
-            wish.overlay_key.as_str(),
-            wish.hash.as_str(),
+            draft.name,
+            draft.tls_key,
+            device,
+            overlay,
+            draft.token_hash,
             address,
             now
         ],
     )?;
-    record::by_id(tx, id)
+    Ok(id)
 }

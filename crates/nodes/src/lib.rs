@@ -3,6 +3,7 @@
 //! Request path of a join: a door reads the token and three public keys and calls [`Handle::join`]; one transaction
 //! uses the token up, takes the name and an address, and writes the certificate down. From then on the machine
 //! shows its certificate ([`access::Access::authenticate_node`]) and acts under [`access::NodePermit`].
+//! Clients that bring no keys register a machine with a short token instead ([`Handle::register`]).
 //! What it leaves to others: protocols (the doors), the link (`rpc`), what a machine may do (`access`), work on
 //! machines (`jobs`, `services`, `files`).
 //!
@@ -11,6 +12,7 @@
 //! itself only; keys and names never come back; heartbeats write no history.
 
 mod action;
+mod by_word;
 mod error;
 mod guesses;
 mod heartbeat;
@@ -19,8 +21,11 @@ mod list;
 mod own;
 mod pool;
 mod record;
+mod register;
 mod remove;
 mod renew;
+mod short;
+mod spend;
 mod time;
 mod token;
 mod tokens;
@@ -46,6 +51,7 @@ pub use join::{Joined, Wish};
 pub use list::Page;
 pub use pool::Pool;
 pub use record::Node;
+pub use register::{Registered, Registration};
 pub use token::TokenText;
 pub use tokens::{Token, TokenWish};
 
@@ -53,11 +59,18 @@ pub use tokens::{Token, TokenWish};
 pub const TOPIC: &str = "nodes";
 
 /// The steps that make this room's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    room: "nodes",
-    number: 1,
-    sql: include_str!("../sql/0001_nodes.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        room: "nodes",
+        number: 1,
+        sql: include_str!("../sql/0001_nodes.sql"),
+    },
+    Migration {
+        room: "nodes",
+        number: 2,
+        sql: include_str!("../sql/0002_registered.sql"),
+    },
+];
 
 /// What can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,10 +203,7 @@ impl Handle {
     pub fn named(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Node>, store::Error> {
         match record::by_name(tx, name) {
             Ok(mut node) => {
-                let house = &self.house;
-                house
-                    .beats
-                    .add_to(&mut node, house.config.silence, house.time.now());
+                self.add_beats(&mut node);
                 Ok(Some(node))
             }
             Err(Error::Store(error)) => Err(error),

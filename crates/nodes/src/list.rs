@@ -2,7 +2,7 @@
 //!
 //! What it leaves to others: what runs there.
 
-use access::Permit;
+use access::{Permit, node};
 use store::{Tx, params};
 
 use crate::{Error, Handle, List, Node, record};
@@ -27,8 +27,12 @@ impl Handle {
             let sql = record::query("name > ?1 ORDER BY name LIMIT ?2");
             let rows = tx.rows(&sql, params![after.as_str(), most + 1])?;
             let whole = usize::try_from(most).unwrap_or(usize::MAX);
-            let nodes: Result<Vec<Node>, Error> = rows.iter().take(whole).map(record::read).collect();
-            let nodes = nodes?;
+            let mut nodes = Vec::with_capacity(rows.len());
+            for row in rows.iter().take(whole) {
+                let mut node: Node = record::read(row)?;
+                node.certificate_ends_at = node::certificate_end(tx, node.id)?;
+                nodes.push(node);
+            }
             let last = nodes.last().map(|node| node.name.to_string());
             Ok::<_, Error>(Page {
                 next: last.filter(|_| rows.len() > whole),
@@ -36,9 +40,8 @@ impl Handle {
             })
         };
         let mut page = permit.read(&self.house.store, read).await?;
-        let now = self.house.time.now();
         for node in &mut page.nodes {
-            self.house.beats.add_to(node, self.house.config.silence, now);
+            self.add_beats(node);
         }
         Ok(page)
     }

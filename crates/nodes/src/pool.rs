@@ -50,6 +50,11 @@ impl Pool {
         1 << (32 - self.bits)
     }
 
+    /// The server's own address.
+    pub(crate) fn server(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.base + 1)
+    }
+
     /// The first address for a machine: the pair before it is the server's.
     pub(crate) fn first(self) -> i64 {
         i64::from(self.base) + 3

@@ -20,9 +20,9 @@ pub struct Node {
     pub address: Ipv4Addr,
     /// SHA-256 of its TLS key, 64 hex digits.
     pub tls_key: String,
-    /// Its Ed25519 key as a device, 64 hex digits.
+    /// Its Ed25519 key as a device, 64 hex digits; empty where its client made none.
     pub device_key: String,
-    /// Its X25519 key in the overlay, 64 hex digits.
+    /// Its X25519 key in the overlay, 64 hex digits; empty where its client made none.
     pub overlay_key: String,
     /// When it joined.
     pub joined_at: Timestamp,
@@ -36,6 +36,8 @@ pub struct Node {
     pub cores: u32,
     /// Its bytes of memory; 0 where it told none.
     pub memory_bytes: u64,
+    /// When its newest certificate ends; known in lists only.
+    pub certificate_ends_at: Option<Timestamp>,
 }
 
 impl Node {
@@ -59,14 +61,15 @@ pub(crate) fn read(row: &Row) -> Result<Node, Error> {
         name: row.get(1)?,
         address: pool::address(address.ok_or(Error::Row { what: "machine" })?)?,
         tls_key: row.get(3)?,
-        device_key: row.get(4)?,
-        overlay_key: row.get(5)?,
+        device_key: row.get::<Option<String>>(4)?.unwrap_or_default(),
+        overlay_key: row.get::<Option<String>>(5)?.unwrap_or_default(),
         joined_at: row.get(6)?,
         last_seen: row.get(7)?,
         is_live: false,
         version: String::new(),
         cores: 0,
         memory_bytes: 0,
+        certificate_ends_at: None,
     })
 }
 

@@ -47,11 +47,13 @@ impl Handle {
     }
 }
 
+/// Ends a machine: its certificates, its words and its hold on an address.
 pub(crate) fn end(tx: &mut Tx<'_>, id: NodeId, quarantine: Span, now: Timestamp) -> Result<(), Error> {
     tx.execute(
         "UPDATE nodes SET ended_at = ?1, address = NULL WHERE id = ?2",
         params![now, id],
     )?;
+    tx.execute("DELETE FROM node_words WHERE node_id = ?1", params![id])?;
     pool::release(tx, id, quarantine, now)?;
     node::end(tx, id, now)?;
     tx.change(TOPIC, &id.to_string())?;

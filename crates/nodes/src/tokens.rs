@@ -6,7 +6,10 @@ use access::{Faults, Permit, Secret, Write};
 use model::{Id, Name, Span, Timestamp};
 use store::{Row, Tx, params};
 
-use crate::{Error, Handle, ListTokens, MakeToken, RevokeToken, TokenText};
+use crate::{
+    Error, Handle, ListTokens, MakeToken, RevokeToken, TokenText, short,
+    spend::{NODE, SHORT},
+};
 
 /// The longest life of a token: 30 days.
 const LONGEST: Span = Span::from_secs(30 * 86_400);
@@ -27,6 +30,8 @@ pub struct TokenWish {
     pub uses: u32,
     /// How long it is good, up to 30 days; none: 15 minutes.
     pub life: Option<Span>,
+    /// Whether it is for a client that takes 16 hexadecimal digits only, and so for [`Handle::register`].
+    pub short: bool,
 }
 
 /// A token as listed; its secret is not kept.
@@ -105,8 +110,15 @@ impl Handle {
             uses,
             life,
         } = wish.check()?;
-        let text = TokenText::draw(self.house.access.zone().ca_fingerprint());
-        let (hash, made_at) = (text.hash(), self.house.time.now());
+        let (kind, text, hash) = if wish.short {
+            let text = short::draw();
+            let hash = short::hash(text.expose());
+            (SHORT, text, hash)
+        } else {
+            let token = TokenText::draw(self.house.access.zone().ca_fingerprint());
+            (NODE, token.text(), token.hash())
+        };
+        let made_at = self.house.time.now();
         let token = Token {
             id: Id::<OfToken>::fresh(made_at).to_string(),
             node_name,
@@ -122,20 +134,21 @@ impl Handle {
             write.about(format_args!("token {}", made.id));
             write.execute(
                 "INSERT INTO join_tokens (hash, id, kind, node_name, uses, used, made_at, ends_at) \
-                 VALUES (?1, ?2, 'node', ?3, ?4, 0, ?5, ?6)",
+                 VALUES (?1, ?2, ?7, ?3, ?4, 0, ?5, ?6)",
                 params![
                     hash.as_str(),
                     made.id.as_str(),
                     made.node_name.as_ref().map(|name| name.as_str().to_owned()),
                     made.uses,
                     made.made_at,
-                    made.ends_at
+                    made.ends_at,
+                    kind
                 ],
             )?;
             note_time(write, made.made_at)
         };
         permit.write(&self.house.store, make).await?;
-        Ok((token, text.text()))
+        Ok((token, text))
     }
 
     /// Lists the tokens, the newest first, 1000 at most.
@@ -147,7 +160,7 @@ impl Handle {
         let read = move |tx: &mut Tx<'_>| {
             let rows = tx.rows(
                 "SELECT id, node_name, uses, used, made_at, ends_at, last_used_at, ended_at FROM join_tokens \
-                 WHERE kind = 'node' ORDER BY id DESC LIMIT 1000",
+                 WHERE kind <> 'own' ORDER BY id DESC LIMIT 1000",
                 &[],
             )?;
             rows.iter().map(|row| token(row, now)).collect()

@@ -31,6 +31,7 @@ use crate::{
     Deadline, Error, Trust,
     body::{Outgoing, expired},
     error::shortened,
+    link::Holder,
 };
 
 /// The longest time that a connection may take to stand, TLS included.
@@ -229,8 +230,25 @@ pub fn connect_lazy(target: &Target, trust: &Trust) -> Result<Channel, Error> {
     Ok(Channel::over(endpoint.connect_with_connector_lazy(dialer)))
 }
 
+/// Connects as [`connect`] does, and shows this certificate where the server asks for one.
+///
+/// # Errors
+/// As [`connect`]; invalid without encryption.
+pub async fn connect_as(target: &Target, trust: &Trust, holder: &Holder) -> Result<Channel, Error> {
+    let config = trust.config_with(b"h2", Some(Arc::new(holder.clone())))?;
+    let (endpoint, dialer) = prepare_with(target, Some(Arc::new(config)))?;
+    let connected = endpoint.connect_with_connector(dialer).await;
+    connected.map(Channel::over).map_err(|source| Error::Connect {
+        target: target.to_string(),
+        source: source.into(),
+    })
+}
+
 fn prepare(target: &Target, trust: &Trust) -> Result<(Endpoint, Dialer), Error> {
-    let config = trust.client_config()?;
+    prepare_with(target, trust.client_config()?)
+}
+
+fn prepare_with(target: &Target, config: Option<Arc<ClientConfig>>) -> Result<(Endpoint, Dialer), Error> {
     let scheme = if config.is_some() { "https" } else { "http" };
     let endpoint = endpoint(target, scheme)?
         .http2_keep_alive_interval(PING_EVERY)

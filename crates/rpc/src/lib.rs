@@ -42,7 +42,7 @@ mod trust;
 pub use address::ListenAddress;
 pub use bearer::{Bearer, bearer};
 pub use calls::Calls;
-pub use connect::{Channel, Target, connect, connect_lazy};
+pub use connect::{Channel, Target, connect, connect_as, connect_lazy};
 pub use deadline::Deadline;
 pub use error::Error;
 pub use limits::{CallLimits, Limits};

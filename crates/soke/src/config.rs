@@ -9,6 +9,7 @@ mod fault;
 mod layers;
 mod of_grid;
 mod of_jobs;
+mod of_litekube;
 mod of_nodes;
 mod of_services;
 mod place;
@@ -44,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) services: services::Config,
     pub(crate) buckyos: Buckyos,
     pub(crate) grid: Grid,
+    pub(crate) litekube: Litekube,
     pub(crate) log: Log,
     /// Whether this zone is for trying clients out: doors may be open that a zone in use never has.
     pub(crate) test: bool,
@@ -89,6 +91,19 @@ pub(crate) struct Grid {
     pub(crate) listen: rpc::ListenAddress,
 }
 
+/// Where LiteKube's doors stand and what they tell.
+pub(crate) struct Litekube {
+    pub(crate) bootstrap: rpc::ListenAddress,
+    pub(crate) control: rpc::ListenAddress,
+    pub(crate) numbering: litekube::Numbering,
+    /// Where clients are told to go.
+    pub(crate) told_host: Option<String>,
+    /// How many machines may register with one bootstrap token.
+    pub(crate) token_uses: u32,
+    /// The port of the overlay network that clients are told.
+    pub(crate) network_port: u16,
+}
+
 /// How and how much is logged to standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Log {
@@ -127,10 +142,12 @@ impl Config {
         let store = store(&mut reader, &data);
         let access = access::Config {
             believe_wallets: flags.test,
+            strangers: flags.test,
             ..access(&mut reader)
         };
         let buckyos = buckyos(&mut reader);
         let grid = of_grid::read(&mut reader);
+        let litekube = of_litekube::read(&mut reader);
         let jobs = of_jobs::read(&mut reader);
         let nodes = of_nodes::read(&mut reader);
         let services = of_services::read(&mut reader);
@@ -150,6 +167,7 @@ impl Config {
             services,
             buckyos,
             grid,
+            litekube,
             log,
             test: flags.test,
             shown,

@@ -155,6 +155,9 @@ rooms! {
     gateway::Error => "open the front door",
         Some("end the program that stands there, or name another address: with --listen for the native listener, with \
               LISTENER.address in the configuration for another");
+    litekube::Error => "open LiteKube's doors",
+        Some("end the program that stands there, or set litekube.bootstrap.address and \
+              litekube.control.address; port 0 takes a free one");
     buckyos::Error => "open BuckyOS's doors",
         Some("end the program that stands there, or set buckyos.system_config.address and \
               buckyos.node_gateway.address; port 0 takes a free one");

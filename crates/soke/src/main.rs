@@ -75,6 +75,7 @@ fn perform(command: Command, flags: Flags, environment: &Environment) -> Result<
                 data: place.folder,
                 named: place.named,
                 settings: environment.settings_folder(),
+                home: environment.home_folder(),
             };
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

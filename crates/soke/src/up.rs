@@ -224,6 +224,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     };
     let tree = wiring::tree_here(&store, &nodes);
     open_http_doors(config, &mut doors, tree, grid).await?;
+    let litekube = wiring::open_litekube_doors(config, &access, &nodes, &machines, &groups.doors).await?;
+    doors.0.push(Box::new(litekube));
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());
@@ -288,6 +290,7 @@ async fn tell(config: &Config, house: &House, begun: model::Timestamp, told: &To
             data: config.data.clone(),
             named: true,
             settings: None,
+            home: None,
         },
         is_new: zone.made_at() >= begun,
         zone_id: zone.zone_id().to_owned(),

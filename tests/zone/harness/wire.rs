@@ -33,11 +33,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects, with the zone's CA as the only trust.
     pub(crate) fn connect(address: SocketAddr, ca_pem: String) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = runtime();
         let target = rpc::Target::from(address)
             .with_server_name("soke.localhost")
             .expect("a host name");
@@ -45,6 +41,15 @@ impl Wire {
         let channel = runtime
             .block_on(rpc::connect(&target, &trust))
             .expect("the zone answers");
+        Self { runtime, channel }
+    }
+
+    /// Connects under the listener's own address, and shows a certificate.
+    pub(crate) fn connect_as(address: SocketAddr, ca_pem: String, holder: &rpc::link::Holder) -> Self {
+        let runtime = runtime();
+        let trust = rpc::Trust::Authority { pem: ca_pem };
+        let connected = runtime.block_on(rpc::connect_as(&rpc::Target::from(address), &trust, holder));
+        let channel = connected.expect("the zone answers");
         Self { runtime, channel }
     }
 
@@ -215,6 +220,37 @@ impl Wire {
             Err(status) => status.code(),
         }
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// A certificate of the user who has this bearer.
+pub(crate) fn certificate(wire: &Wire, bearer: &str) -> rpc::link::Holder {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let request = rcgen::CertificateParams::default().serialize_request(&key);
+    let request = v1::CreateCertificateRequest {
+        certificate_request: request.expect("a request").der().to_vec(),
+    };
+    let mut sessions = SessionServiceClient::new(wire.channel());
+    let answer = wire.wait(sessions.create_certificate(signed(request, bearer)));
+    let chain = answer.expect("a certificate").into_inner().chain;
+    let pem = chain
+        .iter()
+        .map(|der| pem("CERTIFICATE", der))
+        .collect::<String>();
+    let identity = rpc::Identity::from_pem(&pem, &key.serialize_pem()).expect("PEM");
+    rpc::link::Holder::new(identity).expect("they fit")
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 /// A request that carries a bearer.

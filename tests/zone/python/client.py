@@ -26,6 +26,7 @@ NEED_BEARER = [
     (SESSION, "SessionService", "WhoAmI"),
     (SESSION, "SessionService", "SetPassword"),
     (SESSION, "SessionService", "AddKey"),
+    (SESSION, "SessionService", "CreateCertificate"),
     (JOBS, "JobService", "SubmitJob"),
     (JOBS, "JobService", "GetJob"),
     (JOBS, "JobService", "ListJobs"),

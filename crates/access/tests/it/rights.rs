@@ -24,6 +24,7 @@ async fn asked(bed: &Bed, session: &Session) -> Vec<(&'static str, Option<Cover>
         one::<session::AddWallet>(bed, session).await,
         one::<session::ListWallets>(bed, session).await,
         one::<session::RemoveWallet>(bed, session).await,
+        one::<session::Certify>(bed, session).await,
         one::<user::Create>(bed, session).await,
         one::<user::List>(bed, session).await,
         one::<user::Code>(bed, session).await,
@@ -59,7 +60,7 @@ async fn z02_every_role_gets_exactly_what_the_table_says() {
     }
     let denied =
         "SELECT COUNT(*) FROM audit WHERE outcome = 'refused' AND reason = 'denied' AND actor_name = 'mia'";
-    assert_eq!(bed.count(denied).await, 5, "each denial has its row");
+    assert_eq!(bed.count(denied).await, 6, "each denial has its row");
 }
 
 #[tokio::test]

@@ -56,14 +56,24 @@ impl Callers {
     }
 
     async fn actor(&self, metadata: &MetadataMap, peer: &Peer) -> Result<Actor, Status> {
+        match self.bearer(metadata, peer).await? {
+            Some(actor) => Ok(actor),
+            None => Err(fault::access(self.access.refuse(peer))),
+        }
+    }
+
+    /// Whoever the bearer of a call belongs to; nobody where it carries none. For doors at which callers may show
+    /// something else.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED for a bearer that is not good or not well formed.
+    pub async fn bearer(&self, metadata: &MetadataMap, peer: &Peer) -> Result<Option<Actor>, Status> {
         let bearer = rpc::bearer(metadata).map_err(|error| fault::shown(error.kind(), &error))?;
         let Some(bearer) = bearer else {
-            return Err(fault::access(self.access.refuse(peer)));
+            return Ok(None);
         };
         let credential = Credential::Bearer(Secret::from(bearer.into_text()));
-        self.access
-            .authenticate(credential, peer)
-            .await
-            .map_err(fault::access)
+        let actor = self.access.authenticate(credential, peer).await;
+        actor.map(Some).map_err(fault::access)
     }
 }

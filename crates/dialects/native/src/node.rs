@@ -33,6 +33,7 @@ impl NodeService for Nodes {
             node_name: message.node_name,
             uses: message.uses,
             life: message.life.map(span),
+            short: false,
         };
         let made = self.nodes.make_token(&permit, &wish).await;
         let (token, text) = made.map_err(fault::nodes)?;
@@ -135,5 +136,6 @@ fn encode_node(node: nodes::Node) -> v1::Node {
         version: node.version,
         cores: node.cores,
         memory_bytes: node.memory_bytes,
+        certificate_ends_at: node.certificate_ends_at.map(stamp),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What it leaves to others: every judgement (`access`).
 
-use access::{Identity, Proof, Secret, SignedIn, session};
+use access::{Identity, Proof, Secret, SignedIn, Subject, session};
 use tonic::{Request, Response, Status};
 use wire::{
     FieldFaults,
@@ -12,6 +12,10 @@ use wire::{
 use caller::Callers;
 
 use crate::{stamp::stamp, wallet};
+
+/// Organization and name in the certificate of an administrator: those that LiteKube's clients are used to, which so far
+/// are the only ones that show one.
+const ADMINISTRATOR: (&str, &str) = ("lknm:register", "register-client");
 
 /// Serves the session calls.
 #[derive(Clone)]
@@ -168,6 +172,31 @@ impl SessionService for Sessions {
         request: Request<v1::RemoveWalletRequest>,
     ) -> Result<Response<v1::RemoveWalletResponse>, Status> {
         wallet::remove(&self.callers, request).await
+    }
+
+    async fn create_certificate(
+        &self,
+        request: Request<v1::CreateCertificateRequest>,
+    ) -> Result<Response<v1::CreateCertificateResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let permit = self
+            .callers
+            .permit::<session::Certify>(&metadata, &extensions)
+            .await?;
+        let subject = Subject {
+            organization: ADMINISTRATOR.0.to_owned(),
+            common_name: ADMINISTRATOR.1.to_owned(),
+        };
+        let access = self.callers.access();
+        let given = access
+            .certify(&permit, &message.certificate_request, &subject)
+            .await;
+        let given = given.map_err(caller::fault::access)?;
+        Ok(Response::new(v1::CreateCertificateResponse {
+            chain: given.chain.iter().map(|one| one.to_vec()).collect(),
+            ends_at: Some(stamp(given.ends_at)),
+            session_id: given.session_id.to_string(),
+        }))
     }
 }
 

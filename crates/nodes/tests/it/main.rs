@@ -7,4 +7,6 @@ mod join;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod registered;
+#[cfg(test)]
 mod tokens;

@@ -64,6 +64,11 @@ impl Environment {
         self.folder.join(path)
     }
 
+    /// The user's home folder.
+    pub(crate) fn home_folder(&self) -> Option<PathBuf> {
+        self.get("HOME").map(PathBuf::from)
+    }
+
     /// The folder of the user's own settings: `$XDG_CONFIG_HOME` or `~/.config`.
     pub(crate) fn settings_folder(&self) -> Option<PathBuf> {
         self.home_or("XDG_CONFIG_HOME", ".config")

@@ -4,11 +4,12 @@
 
 use std::net::SocketAddr;
 
-use access::Access;
-use rpc::{TlsSource, link::Door};
-use tasks::{Policy, Tasks};
+use access::{Access, Asked};
+use rpc::link::Door;
+use tasks::Tasks;
 use tonic::service::Routes;
 
+use super::fresh_tls::{as_name, fresh_tls, names};
 use crate::{config::Config, failure::Failure};
 
 /// Opens the native listener.
@@ -19,22 +20,8 @@ pub(crate) async fn open_front_door(
     links: Door,
     tasks: &Tasks,
 ) -> Result<gateway::Handle, Failure> {
-    let alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let mut settings = access.server_tls(names(config), alpn)?;
-    let tls = TlsSource::new(settings.borrow_and_update().clone());
-    let source = tls.clone();
-    let token = tasks.token();
-    tasks.spawn("soke.certificate", Policy::MayEnd, async move {
-        loop {
-            tokio::select! {
-                () = token.cancelled() => return,
-                changed = settings.changed() => match changed {
-                    Ok(()) => source.swap(settings.borrow_and_update().clone()),
-                    Err(_access_has_stopped) => return,
-                },
-            }
-        }
-    });
+    let names = names(config, as_name(config.native.listen));
+    let tls = fresh_tls(access, names, &[b"h2", b"http/1.1"], Asked::Nothing, tasks)?;
     let handle = gateway::start(gateway::Parts {
         config: gateway::Config {
             listen: config.native.listen,
@@ -50,20 +37,6 @@ pub(crate) async fn open_front_door(
     })
     .await?;
     Ok(handle)
-}
-
-/// The names that the certificate carries.
-fn names(config: &Config) -> Vec<String> {
-    let mut names = vec![config.zone.host.clone()];
-    names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-    let ip = config.native.listen.socket_address().ip();
-    if !ip.is_unspecified() {
-        names.push(ip.to_string());
-    }
-    names.extend(config.native.hosts.iter().cloned());
-    names.sort();
-    names.dedup();
-    names
 }
 
 /// Host and port under which clients reach the native listener.
