@@ -119,7 +119,7 @@ impl Far {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .env("HOME", &self.folder)
-            .envs(FREE_PORTS)
+            .envs(FREE_PORTS.iter().copied())
             .current_dir("/")
             .arg("--data")
             .arg(&self.folder)

@@ -129,6 +129,7 @@ mod tests {
             tls_key: "00".repeat(32),
             device_key: "2a".repeat(32),
             overlay_key: "00".repeat(32),
+            certificate_ends_at: None,
             joined_at: Timestamp::from_secs(5),
             last_seen: Some(Timestamp::from_secs(9)),
             is_live: true,
