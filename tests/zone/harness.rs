@@ -26,7 +26,7 @@ pub(crate) use wire::Wire;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// The listeners beside the native one take free ports: many zones stand side by side.
-const FREE_PORTS: &[(&str, &str)] = &[
+const FREE_PORTS: [(&str, &str); 5] = [
     ("SOKE_GRID__HTTP__ADDRESS", "0"),
     ("SOKE_LITEKUBE__BOOTSTRAP__ADDRESS", "0"),
     ("SOKE_LITEKUBE__CONTROL__ADDRESS", "0"),
@@ -196,7 +196,7 @@ impl Zone {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .env("HOME", self.folder.path())
-            .envs(FREE_PORTS.iter().copied())
+            .envs(FREE_PORTS)
             .envs(self.builder.environment.iter().cloned())
             .current_dir(self.folder.path())
             .arg("--data")

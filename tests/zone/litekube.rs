@@ -235,7 +235,11 @@ impl<'a> Clients<'a> {
 
     /// Runs a line of the document against this zone, with fresh tokens in the places of its own.
     fn run(&self, line: &str, tools: &Path) -> (Said, String, String) {
-        let (token, address) = self.linked();
+        // A machine with a link for those lines only that speak of one.
+        let (token, address) = match line.contains("b52f93d3f0ec4be7") {
+            true => self.linked(),
+            false => Default::default(),
+        };
         let line = line
             .replace(
                 "101.43.253.110:6440",

@@ -1,6 +1,7 @@
 //! Tests of access with a real store: one binary, one file for each promise's group.
 
 mod bed;
+mod certificates;
 mod rights;
 mod root;
 mod secrets;

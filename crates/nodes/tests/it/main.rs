@@ -10,3 +10,5 @@ mod life;
 mod registered;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod upgrade;
