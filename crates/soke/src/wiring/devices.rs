@@ -136,7 +136,6 @@ mod tests {
             version: "0.1.0".to_owned(),
             cores: 2,
             memory_bytes: 7,
-            certificate_ends_at: None,
         };
         let written = document(&node, false);
         let key = "KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio";
