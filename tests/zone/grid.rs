@@ -1,5 +1,6 @@
 //! Grid's door of a whole zone: `ethers` signs, plain HTTP greets, and what a wallet opens is the zone's own session.
 
+mod deployed;
 mod handshake;
 mod http;
 mod sessions;

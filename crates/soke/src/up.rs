@@ -217,8 +217,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let mut doors = Doors(vec![Box::new(gateway)]);
     let grid = wiring::GridParts {
         access: &access,
-        services: Some(services),
-        reach: Some(wiring::reach_services(&machines, &groups.doors)),
+        services,
+        reach: wiring::reach_services(&machines, &groups.doors),
         clock,
         tasks: &groups.doors,
     };

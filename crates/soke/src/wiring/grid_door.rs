@@ -27,10 +27,9 @@ const READY: Duration = Duration::from_secs(60);
 /// What the door is made of beside the configuration.
 pub(crate) struct Parts<'a> {
     pub(crate) access: &'a Access,
-    /// None until the slice runs here.
-    pub(crate) services: Option<services::Handle>,
-    /// The way to services, on this machine and others; none until there is one.
-    pub(crate) reach: Option<Arc<dyn Reach>>,
+    pub(crate) services: services::Handle,
+    /// The way to services, on this machine and others.
+    pub(crate) reach: Arc<dyn Reach>,
     pub(crate) clock: &'a Clock,
     pub(crate) tasks: &'a Tasks,
 }
@@ -46,10 +45,7 @@ pub(crate) async fn open_grid_door(config: &Config, parts: Parts<'_>) -> Result<
     } = parts;
     let hosts = config.test.then(|| Arc::new(HostsInTests::default()));
     // In a zone for tests nothing is deployed, and what stands for services lies anywhere.
-    let hosts_in_tests = hosts.clone().map(|hosts| hosts as Arc<dyn Reach>);
-    let reach = hosts_in_tests
-        .or(reach)
-        .unwrap_or_else(|| Arc::new(HostsInTests::default()));
+    let reach = hosts.clone().map_or(reach, |hosts| hosts as Arc<dyn Reach>);
     let door = grid::Door::new(grid::Parts {
         access: access.clone(),
         services: Arc::new(Deployments {
@@ -148,27 +144,21 @@ impl Door for GridDoor {
 /// Deploys through the services slice, with a permit for each step.
 struct Deployments {
     access: Access,
-    services: Option<services::Handle>,
+    services: services::Handle,
 }
 
 impl Deployments {
-    fn services(&self) -> Result<&services::Handle, services::Error> {
-        self.services.as_ref().ok_or_else(|| services::Error::NotFound {
-            what: "services: this zone runs none yet".to_owned(),
-        })
-    }
-
     async fn deploy(&self, actor: &Actor, peer: &Peer, url: &str) -> Result<(), services::Error> {
         let deploy = self.access.permit(actor, peer).await?;
-        let service = self.services()?.deploy_from(deploy, url.to_owned()).await?;
+        let service = self.services.deploy_from(deploy, url.to_owned()).await?;
         let look = self.access.permit(actor, peer).await?;
-        self.services()?.ready(&look, service.id, READY).await?;
+        self.services.ready(&look, service.id, READY).await?;
         Ok(())
     }
 
     async fn endpoint(&self, actor: &Actor, peer: &Peer) -> Result<services::Endpoint, services::Error> {
         let permit = self.access.permit(actor, peer).await?;
-        self.services()?.endpoint(&permit, Which::Latest).await
+        self.services.endpoint(&permit, Which::Latest).await
     }
 }
 
