@@ -1,6 +1,7 @@
 //! Grid's door of a whole zone: `ethers` signs, plain HTTP greets, and what a wallet opens is the zone's own session.
 
 mod deployed;
+mod forwarded;
 mod handshake;
 mod http;
 mod sessions;

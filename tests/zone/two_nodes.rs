@@ -125,17 +125,17 @@ fn two_machines_without_rights_work_as_one_zone() {
 }
 
 /// Two networks with a cable between them; gone when dropped.
-struct Networks {
-    near: String,
-    far: String,
+pub(crate) struct Networks {
+    pub(crate) near: String,
+    pub(crate) far: String,
 }
 
 /// Where the server stands in its network.
-const SERVER: &[&str] = &["--listen", "10.213.77.1:0"];
+pub(crate) const SERVER: &[&str] = &["--listen", "10.213.77.1:0"];
 
 impl Networks {
     /// None where the machine makes no networks for us.
-    fn make() -> Option<Self> {
+    pub(crate) fn make() -> Option<Self> {
         let own = std::process::id();
         let networks = Self {
             near: format!("soke-near-{own}"),

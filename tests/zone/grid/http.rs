@@ -44,7 +44,11 @@ pub(super) fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
     stream.write_all(request).expect("sent");
     let mut whole = Vec::new();
     stream.read_to_end(&mut whole).expect("an answer");
-    let whole = String::from_utf8_lossy(&whole).into_owned();
+    answer_of(&String::from_utf8_lossy(&whole))
+}
+
+/// An answer from its bytes.
+pub(super) fn answer_of(whole: &str) -> Answer {
     let (head, body) = whole
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("no answer: {whole:?}"));

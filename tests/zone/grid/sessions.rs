@@ -128,7 +128,7 @@ fn a_session_made_by_wallet_key_or_password_is_the_same_user_everywhere() {
 }
 
 /// Gives a command the signature of the text that it shows; gives what it said after that.
-fn sign_for(zone: &Zone, arguments: &[&str], wallet: &Ethers) -> String {
+pub(super) fn sign_for(zone: &Zone, arguments: &[&str], wallet: &Ethers) -> String {
     let mut command = zone.command();
     command
         .args(arguments)
