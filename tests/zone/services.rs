@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{LONG, Zone};
+use crate::harness::{Far, LONG, Zone};
 
 const WEB: &str = "kind: Process\nname: web\nworking_directory: site\nhealth_path: /hello.txt\n\
     command: |\n  echo \"hello $GREETED\" > hello.txt\n  exec python3 -m http.server --bind 127.0.0.1 $PORT\n\
@@ -171,4 +171,58 @@ fn what_is_wrong_is_said_in_words_and_by_the_exit_code() {
         zone.good(&["services", "stop", "lost"]),
         "service lost is stopped\n"
     );
+}
+
+/// A service on the second machine of a zone, seen through the first one alone; holds on every sort of machine.
+pub(crate) fn on_another_machine(zone: &Zone, far: &Far) {
+    let file = write(zone, "far.yaml", &WEB.replace("name: web", "name: there"));
+    let deployed = zone.good(&["deploy", "--node", "far", "--json", &file]);
+    let service: Value = serde_json::from_str(&deployed).expect("JSON");
+    assert_eq!(
+        (&service["state"], &service["node_name"]),
+        (&"ready".into(), &"far".into()),
+        "{}\n{}",
+        zone.log(),
+        far.log()
+    );
+    let home = far.folder().join("homes/keeper");
+    let page = fs::read_to_string(home.join("site/hello.txt"));
+    assert_eq!(page.expect("it was written there"), "hello zone\n");
+    assert!(!zone.data().join("homes/keeper/site").exists(), "and only there");
+    let left = || {
+        fs::read_dir(far.folder().join("node/services"))
+            .expect("a folder")
+            .count()
+    };
+    assert_eq!((left(), runs(zone)), (1, 0));
+    assert_eq!(
+        zone.good(&["services", "stop", "there"]),
+        "service there is stopped\n"
+    );
+    let id = service["service_id"].as_str().expect("an id");
+    let clean = testbed::eventually_blocking(LONG, || left() == 0 && processes_of(id).is_empty());
+    assert!(clean, "{} runs, {:?}", left(), processes_of(id));
+}
+
+#[test]
+fn a_service_goes_on_while_its_machine_is_away_and_says_so() {
+    let zone = Zone::builder().start();
+    zone.sign_in_owner();
+    let mut far = zone.joined("far");
+    let file = write(&zone, "far.yaml", WEB);
+    let deployed = zone.good(&["deploy", "--node", "far", "--json", &file]);
+    let service: Value = serde_json::from_str(&deployed).expect("JSON");
+    far.kill();
+    let away = until(&zone, |service| service["state"] == "unready");
+    assert_eq!(away["reason"], "its node is away");
+    assert!(ask(port(&service)).expect("an answer").ends_with("hello zone\n"));
+    // What is asked for meanwhile is done when the machine is back.
+    let said = zone.soke(&["services", "stop", "web", "--wait", "0"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with("service web is stopping"), "{said:?}");
+    far.start();
+    let stopped = || zone.good(&["services", "--json"]).is_empty();
+    assert!(testbed::eventually_blocking(LONG, stopped), "{}", far.log());
+    assert!(ask(port(&service)).is_err());
+    far.stop();
 }

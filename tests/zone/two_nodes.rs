@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{Far, LONG, Said, Zone, eventually, finished, run};
+use crate::{
+    harness::{Far, LONG, Said, Zone, eventually, finished, run},
+    services,
+};
 
 /// Prints where it runs, says something on the other output, and ends with a code of its own.
 const TELLING: [&str; 6] = [
@@ -114,6 +117,7 @@ fn two_machines_of_root_work_as_one_zone() {
     zone.sign_in_owner();
     let far = zone.joined("far");
     a_job_runs_where_it_is_asked_for(&zone, &far);
+    services::on_another_machine(&zone, &far);
 }
 
 #[test]
@@ -122,6 +126,7 @@ fn two_machines_without_rights_work_as_one_zone() {
     zone.sign_in_owner();
     let far = zone.joined("far");
     a_job_runs_where_it_is_asked_for(&zone, &far);
+    services::on_another_machine(&zone, &far);
 }
 
 /// Two networks with a cable between them; gone when dropped.
@@ -187,6 +192,7 @@ fn two_machines_in_two_networks_work_as_one_zone() {
     far.join(&zone.invite());
     zone.until_node("far", "live");
     a_job_runs_where_it_is_asked_for(&zone, &far);
+    services::on_another_machine(&zone, &far);
     drop((far, zone));
 }
 

@@ -149,6 +149,9 @@ pub enum ServicesCommand {
     Stop {
         /// Its name, or the id of a service that you may stop
         name: String,
+        /// How long to wait until it is stopped
+        #[arg(long, default_value_t = 30, value_name = "SECS")]
+        wait: u64,
         /// Write JSON
         #[arg(long)]
         json: bool,

@@ -18,8 +18,6 @@ use crate::{
 const MOST_BYTES: u64 = 1 << 20;
 /// The longest wait of one call.
 const LONGEST: Duration = Duration::from_secs(20);
-/// How long a stop is waited for.
-const STOP: Duration = Duration::from_secs(30);
 
 /// Deploys a service, and waits until it is ready; gives the exit code.
 pub(crate) async fn deploy(surroundings: &Surroundings, what: &Deploy) -> Result<u8, Error> {
@@ -57,7 +55,9 @@ pub(crate) async fn deploy(surroundings: &Surroundings, what: &Deploy) -> Result
 pub(crate) async fn services(surroundings: &Surroundings, asked: Services) -> Result<(), Error> {
     match asked.command {
         None => list(surroundings, asked.all, asked.json).await,
-        Some(ServicesCommand::Stop { name, json }) => stop(surroundings, &name, json).await,
+        Some(ServicesCommand::Stop { name, wait, json }) => {
+            stop(surroundings, &name, Duration::from_secs(wait), json).await
+        }
     }
 }
 
@@ -144,7 +144,7 @@ async fn list(surroundings: &Surroundings, all: bool, as_lines: bool) -> Result<
     }
 }
 
-async fn stop(surroundings: &Surroundings, name: &str, as_line: bool) -> Result<(), Error> {
+async fn stop(surroundings: &Surroundings, name: &str, within: Duration, as_line: bool) -> Result<(), Error> {
     let client = Client::open(surroundings).await?;
     let mut services = ServiceServiceClient::new(client.channel());
     // What does not look like a name is the id of somebody's service.
@@ -159,7 +159,7 @@ async fn stop(surroundings: &Surroundings, name: &str, as_line: bool) -> Result<
     let stopping = answer
         .service
         .ok_or(Error::Answer("a stopped service without a record"))?;
-    let service = settled(&client, &stopping.service_id, STOP).await?;
+    let service = settled(&client, &stopping.service_id, within).await?;
     if as_line {
         say(as_json(&service))
     } else {

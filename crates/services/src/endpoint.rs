@@ -4,7 +4,10 @@
 
 use access::Permit;
 
-use crate::{Endpoint, Error, Handle, State, Use, Which, get::find};
+use crate::{
+    Endpoint, Error, Handle, State, Use, Which,
+    get::{find, show},
+};
 
 impl Handle {
     /// Tells where a service is reached.
@@ -12,18 +15,17 @@ impl Handle {
     /// # Errors
     /// `NotFound`: there is none, or it is somebody else's. Precondition: its process does not answer now.
     pub async fn endpoint(&self, permit: &Permit<Use>, which: Which) -> Result<Endpoint, Error> {
-        let record = find(&self.inner, permit, which).await?;
-        let standing = record.standing;
-        match (standing.state, standing.node, standing.port) {
+        let service = show(&self.inner, find(&self.inner, permit, which).await?);
+        match (service.state, service.node, service.port) {
             (State::Ready, Some(node), Some(port)) => Ok(Endpoint {
-                service: record.id,
+                service: service.id,
                 node,
                 port,
             }),
             (state, _, _) => Err(Error::NotReady {
-                name: record.name.to_string(),
+                name: service.name.to_string(),
                 state,
-                reason: standing.reason,
+                reason: service.reason,
             }),
         }
     }

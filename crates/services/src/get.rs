@@ -18,7 +18,7 @@ impl Handle {
     /// # Errors
     /// `NotFound`: there is none, or it is not within the permit.
     pub async fn get(&self, permit: &Permit<Get>, which: Which) -> Result<Service, Error> {
-        Ok(find(&self.inner, permit, which).await?.shown())
+        Ok(show(&self.inner, find(&self.inner, permit, which).await?))
     }
 
     /// Gives one service once it is ready, failed or stopped, or when the time is over.
@@ -79,6 +79,19 @@ impl Handle {
             }
         }
     }
+}
+
+/// The service as it is shown now: one whose node is away was last heard of as its row says.
+pub(crate) fn show(inner: &Inner, record: Record) -> Service {
+    let mut service = record.shown();
+    let is_away = service.node.is_some_and(|node| inner.nodes.on(node).is_none());
+    if is_away && !matches!(service.state, State::Failed | State::Stopped) {
+        service.reason = "its node is away".to_owned();
+        if service.state == State::Ready {
+            service.state = State::Unready;
+        }
+    }
+    service
 }
 
 /// The service, where there is one and the permit covers it.

@@ -8,6 +8,7 @@ use store::Value;
 
 use crate::{
     Error, Handle, List, Service,
+    get::show,
     record::{Record, query},
 };
 
@@ -75,10 +76,14 @@ impl Handle {
         let read = permit.read(&self.inner.store, move |tx| {
             let rows = tx.rows(&sql, &values)?;
             rows.iter()
-                .map(|row| Ok(Record::read(row)?.shown()))
-                .collect::<Result<Vec<Service>, Error>>()
+                .map(Record::read)
+                .collect::<Result<Vec<Record>, Error>>()
         });
-        let mut services = read.await?;
+        let mut services: Vec<Service> = read
+            .await?
+            .into_iter()
+            .map(|record| show(&self.inner, record))
+            .collect();
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let more = services.len() > size;
         services.truncate(size);

@@ -3,7 +3,7 @@
 use model::ErrorKind;
 use services::{Filter, List, State};
 
-use crate::zone::{named, web, zone_with};
+use crate::zone::{named, web, zone_on, zone_with};
 
 #[tokio::test]
 async fn services_spread_over_machines_and_stay_where_they_were_asked_for() {
@@ -37,6 +37,13 @@ async fn a_machine_that_is_away_keeps_its_services_and_nobody_else_waits_for_it(
     let far = zone.deploy_on("west", &web("far")).await.expect("deployed");
     zone.until(&far, |service| service.state == State::Ready).await;
     zone.machines[1].go_away(true);
+    let away = zone.get(&zone.ada, named("far")).await.expect("there");
+    assert_eq!(
+        (away.state, away.reason.as_str()),
+        (State::Unready, "its node is away")
+    );
+    let unreached = zone.endpoint(&zone.ada, named("far")).await.expect_err("away");
+    assert_eq!(unreached.kind(), ErrorKind::Precondition);
     let stopping = zone.stop(&zone.ada, named("far")).await.expect("wanted");
     assert_eq!(stopping.state, State::Stopping);
     let near = zone.ready(&web("near")).await;
@@ -96,4 +103,36 @@ async fn lists_come_page_by_page_and_leave_out_what_is_stopped() {
     filter.page_size = 1001;
     let fault = zone.services.list(&permit, filter).await.expect_err("too large");
     assert_eq!(fault.kind(), ErrorKind::Invalid);
+}
+
+/// What touches rows, once on the other engine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_story_is_told_on_postgresql() {
+    let address = tokio::task::block_in_place(|| testbed::Postgres::shared().database());
+    let engine = store::Engine::Postgres {
+        url: address.expect("a database"),
+        connections: 2,
+    };
+    let zone = zone_on(&["east"], |_folder| engine, |_config| {}).await;
+    let first = zone.ready(&web("web")).await;
+    let fixed = format!("{}port: 47312\n", web("web"));
+    let second = zone.ready(&fixed).await;
+    assert_eq!((second.id, second.generation), (first.id, 2));
+    let taken = zone.deploy(&zone.bob, &fixed).await.expect_err("taken");
+    assert_eq!(taken.kind(), ErrorKind::Exists);
+    zone.stopped("web").await;
+    let next = zone.ready(&web("web")).await;
+    assert_ne!(next.id, first.id);
+    let permit = zone.permit::<List>(&zone.ada).await;
+    let filter = Filter {
+        with_stopped: true,
+        ..Filter::default()
+    };
+    let page = zone.services.list(&permit, filter).await.expect("a list");
+    assert_eq!(page.services.len(), 2);
+    let latest = zone
+        .get(&zone.ada, services::Which::Latest)
+        .await
+        .expect("it is there");
+    assert_eq!(latest.id, next.id);
 }

@@ -49,15 +49,24 @@ pub(crate) async fn zone() -> Zone {
 }
 
 pub(crate) async fn zone_with(names: &[&str], change: impl FnOnce(&mut Config)) -> Zone {
+    let sqlite = |folder: &std::path::Path| Engine::Sqlite {
+        path: folder.join("zone.db"),
+    };
+    zone_on(names, sqlite, change).await
+}
+
+pub(crate) async fn zone_on(
+    names: &[&str],
+    engine: impl FnOnce(&std::path::Path) -> Engine,
+    change: impl FnOnce(&mut Config),
+) -> Zone {
     let mut machines = Vec::new();
     for name in names {
         machines.push(Arc::new(Machine::new(name).await));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let tasks = Tasks::new();
-    let engine = Engine::Sqlite {
-        path: folder.path().join("zone.db"),
-    };
+    let engine = engine(folder.path());
     let migrations = [access::MIGRATIONS, services::MIGRATIONS].concat();
     let opened = store::Config { engine };
     let store = Store::open(&opened, &migrations, &tasks).await.expect("a store");
