@@ -213,3 +213,41 @@ fn a_session_of_verify_hub_submits_jobs_outlives_the_server_and_ends_at_every_do
     assert!(wire.wait(jobs.submit_job(signed(submit, &token))).is_err());
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn the_machines_of_the_zone_are_devices_in_its_tree_that_nobody_writes() {
+    let zone = Zone::builder().config("[jobs]\nnode_name = \"anchor\"\n").start();
+    let wire = zone.wire();
+    let owner = wire.sign_in(&zone.owner_code()).access_token;
+    set_password(&wire, &owner);
+    let doors = Doors::of(&zone);
+    let token = text(&doors.login("keeper", millis()), "session_token");
+    let ask = |method: &str, key: &str| {
+        let request = Request::new(method, json!({"key": key}), 3).with_token(&token);
+        let reply = call(doors.config, "system_config", &request);
+        reply.result.unwrap_or_else(|fault| panic!("{key}: {fault}"))
+    };
+    assert_eq!(ask("sys_config_list", "devices"), json!(["anchor"]));
+    assert_eq!(ask("sys_config_list", "devices/anchor"), json!(["doc", "info"]));
+    let read = |key: &str| -> Value {
+        let entry = ask("sys_config_get", key);
+        serde_json::from_str(entry["value"].as_str().expect("a text")).expect("JSON")
+    };
+    let document = read("devices/anchor/doc");
+    assert_eq!(document["device_type"], "ood");
+    let key = &document["verificationMethod"][0]["publicKeyJwk"]["x"];
+    assert_eq!(
+        document["id"],
+        format!("did:dev:{}", key.as_str().expect("a key"))
+    );
+    assert_eq!(read("devices/anchor/info")["ip"], "10.77.0.1");
+    assert_eq!(ask("sys_config_get", "devices/other/doc"), Value::Null);
+    let refused = doors
+        .set(&token, "devices/anchor/doc")
+        .result
+        .expect_err("a mount");
+    assert_eq!(
+        refused.to_string(),
+        "No permission:No write permission for key: devices/anchor/doc"
+    );
+}

@@ -192,7 +192,7 @@ async fn secure(
             }
         }
     };
-    let tls = shake_hands(tcp, source, links).await?;
+    let (tls, run) = shake_hands(tcp, source, links).await?;
     let (_, session) = tls.get_ref();
     peer.tls = true;
     peer.server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
@@ -200,25 +200,28 @@ async fn secure(
         peer.certificates = chain.iter().map(|one| one.clone().into_owned()).collect();
     }
     let entrance = match links {
-        Some(door) => door.enter(&tls, peer).await?,
+        Some(door) => door.enter(&tls, peer, run).await?,
         None => None,
     };
     Ok(Some((Io::Tls(Box::new(tls)), entrance)))
 }
 
-/// Chooses the settings by the peer's hello: only who asks for a link is asked for a certificate.
+/// Chooses the settings by the peer's hello: only who asks for a link is asked for a certificate. Gives the number of
+/// the program that asks for one.
 async fn shake_hands(
     tcp: TcpStream,
     source: &TlsSource,
     links: Option<&Door>,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<(TlsStream<TcpStream>, String)> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
     let current = source.current();
     let for_a_link = match links {
         Some(door) => door.settings(&start.client_hello(), &current)?,
         None => None,
     };
-    start.into_stream(for_a_link.unwrap_or(current)).await
+    let run = link::run_of(&start.client_hello());
+    let tls = start.into_stream(for_a_link.unwrap_or(current)).await?;
+    Ok((tls, run))
 }
 
 async fn refuse_plain(mut tcp: TcpStream) -> io::Result<Secured> {

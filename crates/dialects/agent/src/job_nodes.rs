@@ -104,6 +104,12 @@ impl JobNodes {
         known.values().filter_map(|one| one.node.capacity()).collect()
     }
 
+    /// As [`Machines::alarms`].
+    #[must_use]
+    pub fn alarms(&self) -> Vec<String> {
+        self.0.machines.alarms()
+    }
+
     /// Waits until this machine can take jobs.
     ///
     /// # Errors

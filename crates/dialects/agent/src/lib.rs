@@ -20,6 +20,7 @@ mod judge;
 mod linked_files;
 mod machines;
 pub mod node;
+mod runs;
 mod server;
 mod service_form;
 mod service_nodes;
@@ -63,7 +64,10 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
 /// # Errors
 /// Invalid when the zone's authority cannot be read, which does not happen.
 pub fn door(access: &Access, machines: &Machines) -> Result<Door, rpc::Error> {
-    let judge = Known(access.clone());
+    let judge = Known {
+        access: access.clone(),
+        runs: machines.runs(),
+    };
     Door::new(
         access.zone().ca_pem(),
         std::sync::Arc::new(judge),

@@ -5,19 +5,32 @@
 
 use model::NodeId;
 use rpc::link::{Links, Reach};
+use tasks::Clock;
 use tokio::sync::watch;
 
+use crate::runs::{PATIENCE, Runs};
+
 /// Finds each machine of the zone by its id, and tells which of them has a link. Clones share everything.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Machines {
     links: Links,
+    runs: Runs,
+}
+
+impl Default for Machines {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Machines {
     /// No machine has a link yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            links: Links::new(),
+            runs: Runs::new(Clock::system(), PATIENCE),
+        }
     }
 
     /// A channel to a machine; give clones of it to generated clients. It may be made long before the machine has a
@@ -37,6 +50,16 @@ impl Machines {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.links.changes()
+    }
+
+    /// Every machine that dials twice at once with the same keys, in words: a data folder was copied.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<String> {
+        self.runs.alarms()
+    }
+
+    pub(crate) fn runs(&self) -> Runs {
+        self.runs.clone()
     }
 
     pub(crate) fn links(&self) -> &Links {

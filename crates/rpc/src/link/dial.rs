@@ -8,8 +8,9 @@ use rustls::{ClientConfig, client::Resumption};
 use rustls_pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use uuid::Uuid;
 
-use super::{FORWARD, Holder, REVERSED};
+use super::{FORWARD, Holder, REVERSED, RUN};
 use crate::{
     Channel, Error, Target, Trust,
     connect::{Dialer, endpoint},
@@ -64,8 +65,10 @@ impl Dial {
     /// # Errors
     /// Invalid when the trust or the server's name cannot be used; a link is never plaintext.
     pub fn new(target: Target, trust: &Trust, holder: &Holder, pace: Pace) -> Result<Self, Error> {
+        let run = [RUN, Uuid::new_v4().simple().to_string().as_bytes()].concat();
         let settings = |protocol| -> Result<Arc<ClientConfig>, Error> {
             let mut config = trust.config_with(protocol, Some(Arc::new(holder.clone())))?;
+            config.alpn_protocols.push(run.clone());
             config.resumption = Resumption::disabled();
             Ok(Arc::new(config))
         };

@@ -14,14 +14,33 @@ use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::{FORWARD, Links, REVERSED};
+use super::{FORWARD, Links, REVERSED, RUN};
 use crate::{Error, PeerInfo, tls};
+
+/// Who asks for a link.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The certificate whose key was proven.
+    pub leaf: CertificateDer<'static>,
+    /// The other end of the connection.
+    pub peer: PeerInfo,
+    /// The number of the [`super::Dial`] at the other end, as it says: another one with every start of a program.
+    pub run: String,
+}
 
 /// Says who may have a link. Asked once for each connection, after the holder has proven the certificate's key and
 /// the chain was found to end at one of the door's authorities.
 pub trait Judge: Send + Sync + 'static {
-    /// Admits the holder of this certificate, or nobody.
-    fn judge(&self, leaf: &CertificateDer<'static>, peer: &PeerInfo) -> BoxFuture<'_, Option<Admission>>;
+    /// Admits the holder of a certificate, or nobody.
+    fn judge(&self, caller: Caller) -> BoxFuture<'_, Option<Admission>>;
+}
+
+/// The number of a dialling program out of its hello; empty where it shows none.
+pub(crate) fn run_of(hello: &ClientHello<'_>) -> String {
+    let mut names = hello.alpn().into_iter().flatten();
+    let run = names.find_map(|name| name.strip_prefix(RUN));
+    let run = run.filter(|run| run.len() <= 64).unwrap_or_default();
+    String::from_utf8_lossy(run).into_owned()
 }
 
 /// What a judge says of a connection that may stay.
@@ -121,6 +140,7 @@ impl Door {
         &self,
         tls: &TlsStream<TcpStream>,
         peer: &PeerInfo,
+        run: String,
     ) -> io::Result<Option<Entrance>> {
         let way = match tls.get_ref().1.alpn_protocol() {
             Some(FORWARD) => Way::Forward,
@@ -129,7 +149,12 @@ impl Door {
         };
         let leaf = peer.certificates.first();
         let leaf = leaf.ok_or_else(|| io::Error::other("a link without a certificate"))?;
-        let admission = self.judge.judge(leaf, peer).await;
+        let caller = Caller {
+            leaf: leaf.clone(),
+            peer: peer.clone(),
+            run,
+        };
+        let admission = self.judge.judge(caller).await;
         let admission =
             admission.ok_or_else(|| io::Error::other("the certificate's holder is not admitted"))?;
         Ok(Some(Entrance {

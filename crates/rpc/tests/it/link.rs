@@ -10,10 +10,9 @@ use std::{
 
 use futures::future::BoxFuture;
 use rpc::{
-    CallLimits, Calls, Channel, Limits, ListenAddress, Listener, PeerInfo, Serving, Target,
-    link::{Admission, Dial, Door, Holder, Judge, Links, Pace, Reach, serve_reversed},
+    CallLimits, Calls, Channel, Limits, ListenAddress, Listener, Serving, Target,
+    link::{Admission, Caller, Dial, Door, Holder, Judge, Links, Pace, Reach, serve_reversed},
 };
-use rustls_pki_types::CertificateDer;
 use tasks::{Clock, Policy, Tasks};
 use tokio::{
     io::copy_bidirectional,
@@ -36,8 +35,9 @@ struct Ledger {
 }
 
 impl Judge for Ledger {
-    fn judge(&self, leaf: &CertificateDer<'static>, peer: &PeerInfo) -> BoxFuture<'_, Option<Admission>> {
-        assert_eq!(peer.certificates.first(), Some(leaf));
+    fn judge(&self, caller: Caller) -> BoxFuture<'_, Option<Admission>> {
+        assert_eq!(caller.peer.certificates.first(), Some(&caller.leaf));
+        assert_eq!(caller.run.len(), 32, "the number of a dial");
         let (closed, ended) = (Arc::clone(&self.closed), self.ended.clone());
         Box::pin(async move {
             let until = Box::pin(async move { ended.cancelled().await });

@@ -26,7 +26,12 @@ pub(crate) fn zone_in_words(
         started_at: clock.now(),
         store_engine: store.engine_name(),
         listeners: Arc::clone(listeners),
-        checks: Arc::new(move || std::iter::once(reach.clone()).chain(work(&nodes)).collect()),
+        checks: Arc::new(move || {
+            std::iter::once(reach.clone())
+                .chain(work(&nodes))
+                .chain(two_of_one(&nodes))
+                .collect()
+        }),
     }
 }
 
@@ -41,6 +46,16 @@ fn reach(config: &Config) -> Check {
         health: Health::Ok,
         text: text.to_owned(),
     }
+}
+
+/// Machines whose data folder was copied.
+fn two_of_one(nodes: &JobNodes) -> Vec<Check> {
+    let check = |text| Check {
+        name: "nodes".to_owned(),
+        health: Health::Bad,
+        text,
+    };
+    nodes.alarms().into_iter().map(check).collect()
 }
 
 /// How far work of users is set apart on each node; one line for each thing that is missing.

@@ -209,6 +209,14 @@ impl Computer {
         }
     }
 
+    /// Another machine with a copy of this one's file.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self::new();
+        std::fs::create_dir_all(copy.file().parent().expect("a folder")).expect("made");
+        std::fs::copy(self.file(), copy.file()).expect("copied");
+        copy
+    }
+
     pub(crate) fn file(&self) -> PathBuf {
         self.dir.path().join("node").join("node.toml")
     }

@@ -68,3 +68,36 @@ async fn a_machine_that_has_not_joined_keeps_nothing() {
     let ended = computer.keep().await.unwrap().unwrap_err();
     assert_eq!(ended.kind(), ErrorKind::Precondition);
 }
+
+#[tokio::test]
+async fn j10_a_copy_of_a_machine_is_fenced_off_with_an_alarm_until_the_first_is_gone() {
+    let zone = Zone::new().await;
+    let one = Computer::new();
+    let member = one.join(&zone.invitation("one").await).await.unwrap();
+    let _kept = one.keep();
+    zone.until_linked(&member.node_id, true).await;
+    let copy = one.copied();
+    let _also_kept = copy.keep();
+    let alarmed = async || !zone.machines.alarms().is_empty();
+    assert!(testbed::eventually(SOON, alarmed).await);
+    let alarms = zone.machines.alarms();
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!(
+        alarms[0].matches("127.0.0.1:").count(),
+        2,
+        "both addresses: {alarms:?}"
+    );
+    let mut reached = zone.reached(&member.node_id);
+    for _ in 0..10 {
+        reached.list_jobs(ListJobsRequest {}).await.unwrap();
+    }
+    assert_eq!(one.work.0.load(Ordering::SeqCst), 10);
+    assert_eq!(copy.work.0.load(Ordering::SeqCst), 0);
+    one.tasks.stop(SOON).await;
+    let takes_over = async || {
+        let answered = reached.clone().list_jobs(ListJobsRequest {}).await;
+        answered.is_ok() && copy.work.0.load(Ordering::SeqCst) > 0
+    };
+    assert!(testbed::eventually(SOON, takes_over).await);
+    assert!(zone.machines.alarms().is_empty());
+}
