@@ -83,6 +83,9 @@ fn a_job_runs_where_it_is_asked_for(zone: &Zone, far: &Far) {
             "{asked:?}"
         );
     }
+    let anywhere = run_on(zone, &["--node", "any"], &TELLING);
+    let places = [format!("on {own}\n"), "on far\n".to_owned()];
+    assert!(places.contains(&anywhere.out), "{anywhere:?}");
     let said = run_on(zone, &["--node", "nowhere"], &TELLING);
     assert_eq!(said.code, Some(64), "{said:?}");
     assert!(

@@ -15,13 +15,13 @@ mod services;
 mod tunnel;
 mod work;
 
+pub use self::files::add_files;
+pub use self::jobs::add_jobs;
+pub use self::services::add_services;
 pub use error::Error;
-pub use files::add_files;
-pub use jobs::add_jobs;
 pub use join::{Invitation, join};
 pub use keep::{Machine, Settings, keep};
 pub use own::{certificate_request, forget, keep_certificate};
 pub use place::{Member, read};
-pub use services::add_services;
 pub use tunnel::{Ports, add_tunnels};
 pub use work::work;
