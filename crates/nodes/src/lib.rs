@@ -171,13 +171,16 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
 }
 
 impl Handle {
-    /// Every machine of the zone with its name, for rooms that work on machines.
+    /// Every machine that does the zone's work with its name: those that brought keys of their own, and so have an agent.
     ///
     /// # Errors
     /// The store's own.
     pub async fn names(&self) -> Result<BTreeMap<NodeId, Name>, Error> {
         let read = |tx: &mut Tx<'_>| {
-            let rows = tx.rows("SELECT id, name FROM nodes WHERE ended_at IS NULL", &[])?;
+            let rows = tx.rows(
+                "SELECT id, name FROM nodes WHERE ended_at IS NULL AND device_key IS NOT NULL",
+                &[],
+            )?;
             let pairs = rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?)));
             pairs.collect::<Result<BTreeMap<NodeId, Name>, Error>>()
         };
@@ -186,22 +189,26 @@ impl Handle {
             .await
     }
 
-    /// The names of all machines, in the caller's transaction.
+    /// The names of all machines that do the zone's work, in the caller's transaction.
     ///
     /// # Errors
     /// The store's own.
     pub fn all_names(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, store::Error> {
-        let rows = tx.rows("SELECT name FROM nodes WHERE ended_at IS NULL ORDER BY name", &[])?;
+        let rows = tx.rows(
+            "SELECT name FROM nodes WHERE ended_at IS NULL AND device_key IS NOT NULL ORDER BY name",
+            &[],
+        )?;
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// The machine of this name with what it told last, in the caller's transaction; none where it is none of the
-    /// zone's.
+    /// The machine of this name with what it told last, in the caller's transaction; none where it is none of those that
+    /// do the zone's work.
     ///
     /// # Errors
     /// The store's own.
     pub fn named(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Node>, store::Error> {
         match record::by_name(tx, name) {
+            Ok(node) if node.device_key.is_empty() => Ok(None),
             Ok(mut node) => {
                 self.add_beats(&mut node);
                 Ok(Some(node))

@@ -89,6 +89,10 @@ async fn a_short_token_registers_one_machine_with_certificates_for_a_year() {
         listed.nodes[0].certificate_ends_at,
         Some(first.certificates[0].certificate.ends_at)
     );
+    assert!(
+        bed.nodes.names().await.unwrap().is_empty(),
+        "it has no agent to do work"
+    );
     let second = registered(&bed).await;
     assert_eq!(second.node.address.to_string(), "10.77.0.5");
 }
