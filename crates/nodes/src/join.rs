@@ -119,16 +119,7 @@ impl Handle {
     /// name or key that was ever used; `Exhausted` where no address is free; the store's own.
     pub async fn join(&self, peer: &Peer, wish: &Wish) -> Result<Joined, Error> {
         let joined = self.try_join(peer, wish).await;
-        let Err(Error::Token { fault }) = joined else {
-            return joined;
-        };
-        let house = &self.house;
-        // Whoever shows a token that was good once does not guess.
-        if fault == TokenFault::Unknown && house.guesses.too_many(peer.address, house.time.now()) {
-            return Err(Error::TooManyRefused);
-        }
-        house.access.count_newcomer_refused::<Join>(peer);
-        joined
+        joined.map_err(|error| spend::refused(&self.house, peer, error))
     }
 
     async fn try_join(&self, peer: &Peer, wish: &Wish) -> Result<Joined, Error> {

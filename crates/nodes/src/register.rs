@@ -50,14 +50,11 @@ impl Handle {
     /// Makes a machine of the zone from a short token alone.
     ///
     /// # Errors
-    /// `Unauthenticated` for a token that is not good, counted; `Exhausted` where no address is free; the store's own.
+    /// `Unauthenticated` for a token that is not good, counted; `Exhausted` for such a token where this address, or the
+    /// zone, was refused too often in this minute, and where no address is free; the store's own.
     pub async fn register(&self, peer: &Peer, wish: &Registration) -> Result<Registered, Error> {
         let registered = self.try_register(peer, wish).await;
-        registered.inspect_err(|error| {
-            if matches!(error, Error::Token { .. }) {
-                self.house.access.count_newcomer_refused::<Join>(peer);
-            }
-        })
+        registered.map_err(|error| spend::refused(&self.house, peer, error))
     }
 
     async fn try_register(&self, peer: &Peer, wish: &Registration) -> Result<Registered, Error> {

@@ -2,11 +2,11 @@
 //!
 //! What it leaves to others: what becomes of whoever joined (`join`, `register`).
 
-use access::SystemPermit;
+use access::{Peer, SystemPermit};
 use model::{Name, Timestamp};
 use store::{Tx, params};
 
-use crate::{Error, House, TokenFault, own, tokens::note_time};
+use crate::{Error, House, Join, TokenFault, own, tokens::note_time};
 
 /// The kind of tokens for machines with keys of their own.
 pub(crate) const NODE: &str = "node";
@@ -37,6 +37,19 @@ pub(crate) async fn expect_known(house: &House, hash: &str, is_short: bool) -> R
         let fault = TokenFault::Unknown;
         Err(Error::Token { fault })
     }
+}
+
+/// Counts a token that was refused. Whoever guesses too often hears of that instead.
+pub(crate) fn refused(house: &House, peer: &Peer, error: Error) -> Error {
+    let Error::Token { fault } = error else {
+        return error;
+    };
+    // Whoever shows a token that was good once does not guess.
+    if fault == TokenFault::Unknown && house.guesses.too_many(peer.address, house.time.now()) {
+        return Error::TooManyRefused;
+    }
+    house.access.count_newcomer_refused::<Join>(peer);
+    Error::Token { fault }
 }
 
 /// Uses a token up for one more machine, which is to have this name, or says why not. A short token is

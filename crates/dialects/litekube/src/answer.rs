@@ -49,6 +49,7 @@ impl Coded {
         let kind = error.kind();
         match (kind, error) {
             (ErrorKind::NotFound, _) | (_, nodes::Error::Token { .. }) => Ok(Self::bad(NOT_FOUND)),
+            (_, error @ nodes::Error::TooManyRefused) => Ok(Self::new("400", error.to_string())),
             (ErrorKind::Invalid, _) => Ok(Self::bad(BAD_LIFE)),
             (ErrorKind::Denied | ErrorKind::Unauthenticated, nodes::Error::Access(source)) => {
                 Err(Box::new(caller::fault::access(source)))

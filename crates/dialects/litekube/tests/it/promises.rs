@@ -135,3 +135,29 @@ async fn j14_no_life_that_is_asked_for_makes_a_token_that_never_ends() {
         zone.pass(Span::from_secs(1));
     }
 }
+
+#[tokio::test]
+async fn j07_whoever_guesses_bootstrap_tokens_is_told_so_and_keeps_nobody_out() {
+    let zone = Zone::new().await;
+    let token = bootstrap_token(&mut zone.as_admin().await, 10).await;
+    let bootstrap = zone.bootstrap().await;
+    let guesses = (0..1000).map(|guess| {
+        let (mut bootstrap, token) = (bootstrap.clone(), format!("{guess:016x}"));
+        async move { get_token(&mut bootstrap, &token).await }
+    });
+    let answers = join_all(guesses).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.code == "400" && answer.token.is_empty())
+    );
+    let known = answers
+        .iter()
+        .filter(|answer| answer.message == "fail to find such item")
+        .count();
+    assert!(
+        (1..1000).contains(&known),
+        "{known} are answered as such, then no more"
+    );
+    assert_eq!(get_token(&mut bootstrap.clone(), &token).await.code, "200");
+}
