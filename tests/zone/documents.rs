@@ -12,11 +12,30 @@ use std::{
 
 use crate::harness::{LONG, SOKE, Zone, run};
 
-/// A fenced block of commands.
+/// A fenced block of commands, or the text of a file.
 struct Block {
     place: String,
-    runs: bool,
+    kind: Kind,
     text: String,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    Shown,
+    Run,
+    /// The commands after it find this file.
+    File(String),
+}
+
+impl Kind {
+    fn of(language: &str) -> Option<Self> {
+        match language.split_once(' ') {
+            None if language == "sh" => Some(Self::Shown),
+            Some(("sh", "run")) => Some(Self::Run),
+            Some(("yaml", name)) => Some(Self::File(name.to_owned())),
+            None | Some(_) => None,
+        }
+    }
 }
 
 fn root() -> PathBuf {
@@ -43,10 +62,10 @@ fn blocks() -> Vec<Block> {
         let mut open: Option<Block> = None;
         for (index, line) in text.lines().enumerate() {
             match (line.trim().strip_prefix("```"), open.take()) {
-                (Some(language @ ("sh" | "sh run")), None) => {
-                    open = Some(Block {
+                (Some(language), None) => {
+                    open = Kind::of(language).map(|kind| Block {
                         place: format!("{}:{}", path.display(), index + 1),
-                        runs: language == "sh run",
+                        kind,
                         text: String::new(),
                     });
                 }
@@ -66,7 +85,10 @@ fn blocks() -> Vec<Block> {
 #[test]
 fn every_soke_command_that_a_document_shows_is_one_of_the_binary() {
     let mut seen = 0;
-    for block in blocks() {
+    for block in blocks()
+        .iter()
+        .filter(|block| !matches!(block.kind, Kind::File(_)))
+    {
         for line in block.text.lines() {
             let words: Vec<&str> = line
                 .split_whitespace()
@@ -112,7 +134,13 @@ fn every_block_to_run_works_on_the_zone_of_a_first_run() {
     zone.start();
     let binary = Path::new(SOKE).parent().expect("a folder");
     let mut seen = 0;
-    for block in blocks().iter().filter(|block| block.runs) {
+    for block in blocks() {
+        if let Kind::File(name) = &block.kind {
+            fs::write(zone.around().join(name), &block.text).expect("the file is written");
+        }
+        if block.kind != Kind::Run {
+            continue;
+        }
         let mut shell = Command::new("bash");
         shell
             .args(["-euo", "pipefail", "-c", &block.text])
