@@ -7,11 +7,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use model::{Span, Timestamp};
+use model::{Origin, Span, Timestamp};
 
 use crate::Error;
 
@@ -25,9 +25,6 @@ const FIRST_WAIT: Span = Span::from_secs(2);
 const LONGEST_WAIT: Span = Span::from_secs(15 * 60);
 /// Wrong passwords are forgotten after this long without one.
 const MEMORY: Span = Span::from_secs(60 * 60);
-
-/// Whoever shares this address shares its tries: one IPv4 address, or one IPv6 network of 64 bits.
-type Origin = Option<IpAddr>;
 
 /// The counts of all tries.
 pub(crate) struct Tries {
@@ -50,13 +47,6 @@ struct Wrong {
     count: u32,
     last: Timestamp,
     closed_until: Timestamp,
-}
-
-fn origin(address: Option<IpAddr>) -> Origin {
-    address.map(|address| match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
-    })
 }
 
 impl Tries {
@@ -87,7 +77,9 @@ impl Tries {
         if origins.len() >= MOST {
             drop_least(origins, |bucket| bucket.full_at);
         }
-        let bucket = origins.entry(origin(address)).or_insert(Bucket { full_at: now });
+        let bucket = origins
+            .entry(Origin::from(address))
+            .or_insert(Bucket { full_at: now });
         let full_at = bucket.full_at.max(now) + step;
         if full_at - now > minute {
             return Err(Error::TooManyTries {
@@ -104,7 +96,7 @@ impl Tries {
     /// `Exhausted` while the name is closed for this address.
     pub(crate) fn may_guess(&self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Result<(), Error> {
         let state = self.state();
-        let wrong = state.wrong.get(&(name.to_owned(), origin(address)));
+        let wrong = state.wrong.get(&(name.to_owned(), Origin::from(address)));
         match wrong {
             Some(wrong) if wrong.closed_until > now => Err(Error::TooManyTries {
                 wait: wrong.closed_until - now,
@@ -123,7 +115,7 @@ impl Tries {
         if all.len() >= MOST {
             drop_least(all, |wrong| wrong.last);
         }
-        let key = (name.to_owned(), origin(address));
+        let key = (name.to_owned(), Origin::from(address));
         let wrong = all.entry(key).or_insert(Wrong {
             count: 0,
             last: now,
@@ -144,7 +136,9 @@ impl Tries {
 
     /// Forgets the wrong passwords after a right one.
     pub(crate) fn right(&self, name: &str, address: Option<IpAddr>) {
-        self.state().wrong.remove(&(name.to_owned(), origin(address)));
+        self.state()
+            .wrong
+            .remove(&(name.to_owned(), Origin::from(address)));
     }
 }
 

@@ -2,18 +2,10 @@
 //!
 //! What it leaves to others: what is in them.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 /// The text of a thing in DER, in lines of 64 characters.
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    for line in text.as_bytes().chunks(64) {
-        pem.extend(line.iter().map(|byte| char::from(*byte)));
-        pem.push('\n');
-    }
-    pem.push_str(&format!("-----END {label}-----\n"));
-    pem
+    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&pem::Pem::new(label, der), lines)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod error_kind;
 pub mod id;
 mod money;
 mod name;
+mod origin;
 mod time;
 
 pub use chain::chain;
@@ -16,4 +17,5 @@ pub use error_kind::ErrorKind;
 pub use id::{BadId, Id, JobId, NodeId, RunId, ServiceId, SessionId, UserId};
 pub use money::Money;
 pub use name::{BadName, Name};
+pub use origin::Origin;
 pub use time::{Span, Timestamp};

@@ -6,11 +6,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use model::{Span, Timestamp};
+use model::{Origin, Span, Timestamp};
 
 /// How long refusals count.
 const MINUTE: Span = Span::from_secs(60);
@@ -18,9 +18,6 @@ const MINUTE: Span = Span::from_secs(60);
 const MOST: usize = 4096;
 /// How many more the zone allows than one address.
 const ZONE: u32 = 10;
-
-/// Whoever shares this address shares its count: one IPv4 address, or one IPv6 network of 64 bits.
-type Origin = Option<IpAddr>;
 
 /// The counts of refused joins.
 pub(crate) struct Guesses {
@@ -68,13 +65,6 @@ impl Count {
     }
 }
 
-fn origin(address: Option<IpAddr>) -> Origin {
-    address.map(|address| match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
-    })
-}
-
 impl Guesses {
     pub(crate) fn new(per_minute: u32) -> Self {
         Self {
@@ -95,8 +85,13 @@ impl Guesses {
         }
         let full = state.origins.len() >= MOST;
         let known = |origin: &Origin| state.origins.contains_key(origin);
-        let origin = Some(origin(address)).filter(|origin| !full || known(origin));
-        let of_origin = state.origins.entry(origin.flatten()).or_default();
+        let origin = Origin::from(address);
+        let origin = if !full || known(&origin) {
+            origin
+        } else {
+            Origin::from(None)
+        };
+        let of_origin = state.origins.entry(origin).or_default();
         let by_origin = of_origin.add(self.per_minute, now);
         let by_zone = state.zone.add(self.per_minute.saturating_mul(ZONE), now);
         by_origin || by_zone

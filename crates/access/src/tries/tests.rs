@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use model::{Span, Timestamp};
+use model::{Origin, Span, Timestamp};
 
 use super::{MOST, Tries};
 use crate::Error;
@@ -82,5 +82,8 @@ fn the_tables_stay_bounded_and_forget_the_longest_unused() {
     let state = tries.state();
     assert!(state.origins.len() <= MOST && state.wrong.len() <= MOST);
     let newest = Some(IpAddr::V4(Ipv4Addr::from_bits(count - 1)));
-    assert!(state.origins.contains_key(&newest) && !state.origins.contains_key(&address("0.0.0.0")));
+    assert!(
+        state.origins.contains_key(&Origin::from(newest))
+            && !state.origins.contains_key(&Origin::from(address("0.0.0.0")))
+    );
 }
