@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use krpc::{Reply, Request};
 use serde_json::json;
 use wire::soke::v1::{
@@ -63,6 +64,30 @@ pub(super) fn cookie(zone: &Zone, wallet: &Ethers) -> String {
     greet(zone.listener("grid.http"), &query, "").cookie()
 }
 
+/// Adds a key to the user of this bearer and proves it on a challenge for that user.
+fn key_proof(wire: &Wire, bearer: &str, user_name: &str) -> Proof {
+    let key = Ed25519KeyPair::generate().expect("a key");
+    let public_key = key.public_key().as_ref().to_vec();
+    let mut sessions = SessionServiceClient::new(wire.channel());
+    let message = v1::AddKeyRequest {
+        public_key: public_key.clone(),
+        label: "laptop".to_owned(),
+    };
+    let added = wire.wait(sessions.add_key(signed(message, bearer)));
+    added.expect("a new key");
+    let ask = v1::CreateChallengeRequest {
+        user_name: user_name.to_owned(),
+    };
+    let challenge = wire.wait(sessions.create_challenge(ask)).expect("a challenge");
+    let challenge = challenge.into_inner().challenge;
+    Proof::Key(v1::KeyProof {
+        user_name: user_name.to_owned(),
+        signature: key.sign(&challenge).as_ref().to_vec(),
+        challenge,
+        public_key,
+    })
+}
+
 fn verify(zone: &Zone, token: &str) -> Reply {
     let request = Request::new("verify_token", json!({ "session_token": token }), 1);
     crate::kapi::call(zone.listener("buckyos.node_gateway"), "verify-hub", &request)
@@ -89,8 +114,9 @@ fn a_session_made_by_wallet_key_or_password_is_the_same_user_everywhere() {
         text: to_sign,
     });
     let wanted = identity(&wire, &ada).expect("somebody");
+    let by_key = key_proof(&wire, &ada, "ada");
     let mut bearers = vec![ada];
-    for proof in [by_password, by_wallet.clone()] {
+    for proof in [by_password, by_key, by_wallet.clone()] {
         let tokens = wire.try_sign_in(proof).expect("a good proof").tokens;
         bearers.push(tokens.expect("tokens").access_token);
     }
