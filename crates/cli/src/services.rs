@@ -47,7 +47,10 @@ pub(crate) async fn deploy(surroundings: &Surroundings, what: &Deploy) -> Result
     if what.detach || service.state() == ServiceState::Ready {
         return Ok(0);
     }
-    remark(format_args!("its output: soke get {}", service.log_path))?;
+    let (path, node) = (&service.log_path, &service.node_name);
+    remark(format_args!(
+        "what it wrote is in your home on {node}; on the zone's own machine: soke get {path}"
+    ))?;
     Ok(crate::error::exit_code(model::ErrorKind::Precondition))
 }
 
