@@ -383,32 +383,38 @@ impl Zone {
     }
 }
 
-impl Zone {
-    /// Ends services that the test has left: they outlive their server, and so would outlive the test.
-    fn end_services(&self) {
-        let folders = ["services", "node/services"].map(|name| self.data().join(name));
-        let runs = folders.iter().flat_map(fs::read_dir).flatten().flatten();
-        let stages: Vec<(PathBuf, Pid)> = runs
-            .filter_map(|run| {
-                let text = fs::read(run.path().join("stage.json")).ok()?;
-                let stage: serde_json::Value = serde_json::from_slice(&text).ok()?;
-                let pid = i32::try_from(stage["pid"].as_i64()?).ok()?;
-                Some((run.path().join("exit.json"), Pid::from_raw(pid)?))
-            })
-            .collect();
-        for (_exit, pid) in &stages {
-            kill_process(*pid, Signal::TERM).ok();
-        }
-        for (exit, _pid) in &stages {
-            testbed::eventually_blocking(Duration::from_secs(10), || exit.exists());
-        }
+/// Ends the jobs and services that a test has left on the machine with this data folder: they outlive their server, and
+/// so would outlive the test.
+pub(crate) fn end_work(data: &Path) {
+    let folders = ["node/jobs", "node/services"].map(|name| data.join(name));
+    let runs = folders.iter().flat_map(fs::read_dir).flatten().flatten();
+    let stages: Vec<(PathBuf, Pid)> = runs
+        .filter_map(|run| {
+            let text = fs::read(run.path().join("stage.json")).ok()?;
+            let stage: serde_json::Value = serde_json::from_slice(&text).ok()?;
+            let pid = i32::try_from(stage["pid"].as_i64()?).ok()?;
+            Some((run.path(), Pid::from_raw(pid)?))
+        })
+        .filter(|(run, pid)| supervises(*pid, run))
+        .collect();
+    for (_run, pid) in &stages {
+        kill_process(*pid, Signal::TERM).ok();
     }
+    for (run, pid) in &stages {
+        testbed::eventually_blocking(Duration::from_secs(10), || !supervises(*pid, run));
+    }
+}
+
+/// Whether the process is the stage of this run, and no later process with its number.
+fn supervises(pid: Pid, run: &Path) -> bool {
+    let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+    String::from_utf8_lossy(&line).contains(&*run.to_string_lossy())
 }
 
 impl Drop for Zone {
     fn drop(&mut self) {
         self.end_server();
-        self.end_services();
+        end_work(&self.data());
     }
 }
 

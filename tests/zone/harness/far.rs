@@ -193,5 +193,6 @@ impl Drop for Far {
                 agent.wait().expect("our child");
             }
         }
+        super::end_work(&self.folder);
     }
 }

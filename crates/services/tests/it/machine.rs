@@ -143,17 +143,22 @@ impl Drop for Machine {
         let label = confine::cgroup::label_of(self.path()).expect("the folder is there");
         let base = confine::cgroup::Base::prepare(&label);
         let clock = Clock::system();
-        for folder in self.runs() {
-            let stage = std::fs::read(folder.join("stage.json")).unwrap_or_default();
-            let stage: Option<process::Identity> = serde_json::from_slice(&stage).ok();
-            let running = stage.filter(process::Identity::runs);
-            if let Some(pid) = running.and_then(|stage| i32::try_from(stage.pid).ok()) {
-                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
-                    .ok();
+        // What is being started now finds no folder any more; what has begun is found by its words.
+        let ended = self.path().join("ended");
+        std::fs::rename(self.path().join("services"), &ended).expect("it is ours");
+        let here = format!("{}/services/", self.path().display());
+        let all_ended = testbed::eventually_blocking(SOON, || {
+            let stages = stages_of(&here);
+            for pid in &stages {
+                nix::sys::signal::kill(*pid, nix::sys::signal::Signal::SIGKILL).ok();
             }
-            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-            if let (Some(base), Some(name)) = (&base, name) {
-                let group = base.group(&name);
+            stages.is_empty()
+        });
+        assert!(all_ended || std::thread::panicking(), "a stage outlives its test");
+        let runs = std::fs::read_dir(&ended).expect("the folder of services");
+        for run in runs.flatten() {
+            if let Some(base) = &base {
+                let group = base.group(&run.file_name().to_string_lossy());
                 group.kill(SOON, || clock.monotonic());
                 let _gone = group.remove();
             }
@@ -162,6 +167,21 @@ impl Drop for Machine {
             let _gone = base.remove();
         }
     }
+}
+
+/// The stages whose words name this folder.
+fn stages_of(folder: &str) -> Vec<nix::unistd::Pid> {
+    let names = |pid: u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(folder)
+    };
+    let living = process::all()
+        .into_iter()
+        .filter(|stat| !matches!(stat.state, 'Z' | 'X'));
+    let pids = living.map(|stat| stat.pid).filter(|&pid| names(pid));
+    pids.filter_map(|pid| i32::try_from(pid).ok())
+        .map(nix::unistd::Pid::from_raw)
+        .collect()
 }
 
 /// The machines of a zone.
