@@ -43,39 +43,57 @@ impl Pace {
     }
 }
 
-/// Asks once; gives why it does not answer, or nothing where it does.
-pub(super) async fn ask(note: &Note, uid: u32) -> Option<String> {
-    let port = note.port;
-    match holders(port).await {
-        Ok(holders) if holders.is_empty() => return Some(format!("nobody listens at port {port} yet")),
-        Ok(holders) if holders.iter().any(|&holder| holder != uid) => {
-            return Some(format!("port {port} belongs to somebody else's process"));
-        }
-        Ok(_) => {}
-        Err(error) => return Some(format!("it cannot be looked up who listens: {error}")),
-    }
-    match timeout(PATIENCE, question(note)).await {
-        Ok(Ok(())) => None,
-        Ok(Err(why)) => Some(why),
-        Err(_elapsed) => Some(format!("it does not answer at port {port} within 2 seconds")),
-    }
+/// Why a process counts as silent, in words for its owner.
+#[derive(Debug, thiserror::Error)]
+enum Silence {
+    #[error("it cannot be looked up who listens: {0}")]
+    Lists(io::Error),
+    #[error("nobody listens at port {0} yet")]
+    Nobody(u16),
+    #[error("port {0} belongs to somebody else's process")]
+    Stranger(u16),
+    #[error("it does not answer at port {port}: {fault}")]
+    Broken { port: u16, fault: io::Error },
+    #[error("it does not answer at port {0} within 2 seconds")]
+    Late(u16),
+    #[error("what answers at port {0} is not HTTP")]
+    NotHttp(u16),
+    #[error("it answers {status} at {path}")]
+    Unwell { status: u16, path: String },
 }
 
-async fn question(note: &Note) -> Result<(), String> {
+/// Asks once; gives why it does not answer, or nothing where it does.
+pub(super) async fn ask(note: &Note, uid: u32) -> Option<String> {
+    let answer = async {
+        let port = note.port;
+        let holders = holders(port).await.map_err(Silence::Lists)?;
+        if holders.is_empty() {
+            return Err(Silence::Nobody(port));
+        }
+        if holders.iter().any(|&holder| holder != uid) {
+            return Err(Silence::Stranger(port));
+        }
+        let question = timeout(PATIENCE, question(note)).await;
+        question.map_err(|_elapsed| Silence::Late(port))?
+    };
+    answer.await.err().map(|silence| silence.to_string())
+}
+
+async fn question(note: &Note) -> Result<(), Silence> {
     let port = note.port;
-    let failed = |error: io::Error| format!("it does not answer at port {port}: {error}");
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(failed)?;
+    let broken = |fault: io::Error| Silence::Broken { port, fault };
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(broken)?;
     let Some(path) = &note.health_path else {
         return Ok(());
     };
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUser-Agent: soke\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).await.map_err(failed)?;
+    stream.write_all(request.as_bytes()).await.map_err(broken)?;
     let mut line = Vec::new();
     while line.len() < MOST_LINE && !line.contains(&b'\n') {
         let mut chunk = [0; 64];
-        let length = stream.read(&mut chunk).await.map_err(failed)?;
+        let length = stream.read(&mut chunk).await.map_err(broken)?;
         if length == 0 {
             break;
         }
@@ -83,8 +101,11 @@ async fn question(note: &Note) -> Result<(), String> {
     }
     match status(&line) {
         Some(200..=399) => Ok(()),
-        Some(status) => Err(format!("it answers {status} at {path}")),
-        None => Err(format!("what answers at port {port} is not HTTP")),
+        Some(status) => Err(Silence::Unwell {
+            status,
+            path: path.clone(),
+        }),
+        None => Err(Silence::NotHttp(port)),
     }
 }
 
