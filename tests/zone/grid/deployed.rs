@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::{
     Ethers,
-    http::{Answer, Upstream, ask, greet},
+    http::{Answer, Upstream, ask, greet, now},
     sessions::{cookie, link},
 };
 use crate::harness::Zone;
@@ -144,6 +144,56 @@ fn two_wallets_deploy_at_once_and_each_reaches_its_own_service() {
     assert_ne!(&fresh, old);
     let again = ask(door, "GET", "/again", &format!("cookie: {fresh}\r\n"), "");
     assert!(again.body.starts_with(name), "{again:?}");
+}
+
+#[test]
+fn one_wallet_goes_from_step_0_to_its_service_and_steps_that_need_one_before_are_refused_without_it() {
+    let manifests = manifests();
+    let zone = Zone::builder()
+        .config(&format!(
+            "[grid]\nmanifest_sources = [\"http://{}\"]\n",
+            manifests.address
+        ))
+        .start();
+    let (wire, door) = (zone.wire(), zone.listener("grid.http"));
+    let owner = wire.sign_in(&zone.owner_code()).access_token;
+    let code = wire.create_user(&owner, "ada", "member");
+    let ada = wire.sign_in(&code).access_token;
+    let wallet = Ethers::new(44);
+    let address = wallet.sign("").address;
+    let deploy = format!("type=3&input=http://{}/ada.yaml", manifests.address);
+    let announce = format!("type=1&input={address}");
+    let time = now().to_string();
+    let signature = wallet.sign_plain(&time).signature;
+    let prove = format!("type=2&input={time}&addr={address}&sig={signature}");
+    let not_authorized = r#"{"msg":"[Fail] user is not authorized"}"#;
+
+    assert_eq!(greet(door, "type=0&input=0x1234", "").status, 200);
+    assert_eq!(said(&greet(door, &deploy, "")), (400, not_authorized));
+    assert_eq!(
+        said(&greet(door, &prove, "")),
+        (400, r#"{"msg":"[Fail] Failed to verify your account"}"#)
+    );
+    assert_eq!(greet(door, &announce, "").status, 200);
+    let guest = greet(door, &prove, "");
+    assert_eq!(said(&guest), (200, r#"{"msg":"[ACK] already authorized"}"#));
+    assert_eq!(
+        said(&greet(door, &deploy, &guest.cookie())),
+        (400, not_authorized)
+    );
+
+    // Ada takes the wallet over, and greets from the beginning.
+    link(&wire, &ada, &wallet);
+    assert_eq!(greet(door, "type=0&input=0x1234", "").status, 200);
+    assert_eq!(greet(door, &announce, "").status, 200);
+    assert_eq!(said(&greet(door, &deploy, "")), (400, not_authorized));
+    let cookie = cookie(&zone, &wallet);
+    assert_eq!(
+        said(&greet(door, &deploy, &cookie)),
+        (200, r#"{"msg":"[ACK] deployed ok"}"#)
+    );
+    let answer = ask(door, "GET", "/", &format!("cookie: {cookie}\r\n"), "");
+    assert!(answer.body.starts_with("ada\nGET / HTTP/1.1\n"), "{answer:?}");
 }
 
 #[test]
