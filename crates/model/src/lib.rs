@@ -15,7 +15,7 @@ mod time;
 pub use chain::chain;
 pub use error_kind::ErrorKind;
 pub use id::{BadId, Id, JobId, NodeId, RunId, ServiceId, SessionId, UserId};
-pub use money::Money;
+pub use money::{BadMoney, Money};
 pub use name::{BadName, Name};
 pub use origin::Origin;
 pub use time::{Span, Timestamp};

@@ -17,7 +17,7 @@ const SECRET_WORDS: [&str; 6] = [
 ];
 
 /// Fields with such a word in their name that carry no secret.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 14] = [
     // Where a list goes on.
     "soke.v1.ListJobsRequest.page_token",
     "soke.v1.ListJobsResponse.next_page_token",
@@ -27,6 +27,10 @@ const HARMLESS: [&str; 10] = [
     "soke.v1.ListNodesResponse.next_page_token",
     "soke.v1.ListServicesRequest.page_token",
     "soke.v1.ListServicesResponse.next_page_token",
+    "soke.v1.ListChargesRequest.page_token",
+    "soke.v1.ListChargesResponse.next_page_token",
+    "soke.v1.ListPaymentsRequest.page_token",
+    "soke.v1.ListPaymentsResponse.next_page_token",
     // What names a token in lists.
     "soke.v1.JoinToken.join_token_id",
     "soke.v1.RevokeJoinTokenRequest.join_token_id",
