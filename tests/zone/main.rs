@@ -14,6 +14,7 @@ mod first_run;
 mod foreign_client;
 mod greeter;
 mod grid;
+mod hostile;
 mod kapi;
 mod litekube;
 mod matrix;

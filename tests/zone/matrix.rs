@@ -25,7 +25,7 @@ const END_SESSIONS: [&str; 3] = [
 ];
 
 /// Public keys of RFC 8032, section 7.1, one per caller.
-const KEYS: [&str; 4] = [
+pub(crate) const KEYS: [&str; 4] = [
     "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
     "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=",
     "/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=",
@@ -33,7 +33,7 @@ const KEYS: [&str; 4] = [
 ];
 
 /// What ada has deployed.
-const MANIFEST: &str = "kind: Process\nname: mine\ncommand: [sleep, \"600\"]\n";
+pub(crate) const MANIFEST: &str = "kind: Process\nname: mine\ncommand: [sleep, \"600\"]\n";
 
 type Rows = BTreeMap<String, [String; 4]>;
 
@@ -218,6 +218,18 @@ impl Matrix {
             .unwrap_or_else(|fault| panic!("{name}: {fault}"))
             .encode_to_vec()
     }
+}
+
+/// Whether a call is built: it answers the owner something else than UNIMPLEMENTED.
+pub(crate) fn is_built(method: &str) -> bool {
+    let codes = parse(GOLDEN).remove(method);
+    codes.is_some_and(|codes| codes[3] != "Unimplemented")
+}
+
+/// The good request of a call, with its place-holders, where there is one.
+pub(crate) fn request(method: &str) -> Option<String> {
+    let requests: BTreeMap<String, Value> = serde_json::from_str(REQUESTS).expect("JSON");
+    requests.get(method).map(Value::to_string)
 }
 
 fn parse(text: &str) -> Rows {

@@ -148,7 +148,7 @@ pub enum Error {
     #[error("accept the certificate: this zone knows no machine by it")]
     BadCertificate,
     /// A machine's certificate request cannot be used.
-    #[error("read the certificate request: it {what}, want PKCS #10 in DER with a P-256 key")]
+    #[error("read certificate_request: it {what}, want PKCS #10 in DER with a P-256 key")]
     BadRequest {
         /// What is wrong with it.
         what: &'static str,

@@ -25,9 +25,9 @@ pub(crate) fn size(faults: &mut FieldFaults, asked: u32) -> u32 {
 /// The token of an earlier page; none for the first page.
 pub(crate) fn token<'a>(faults: &mut FieldFaults, given: &'a str) -> Option<&'a str> {
     faults.check(
-        given.len() <= LONGEST_TOKEN,
+        given.len() <= LONGEST_TOKEN && !given.contains(char::is_control),
         "page_token",
-        "is longer than any that was given",
+        "is none that was given",
         "next_page_token of the page before, or nothing for the first page",
     );
     Some(given).filter(|token| !token.is_empty())

@@ -125,7 +125,12 @@ fn which(mut faults: FieldFaults, service_id: &str, text: &str) -> Result<Which,
 }
 
 fn wait(faults: &mut FieldFaults, asked: Option<prost_types::Duration>) -> Option<Duration> {
-    let wait = Duration::try_from(asked?).ok().filter(|wait| *wait <= MOST_WAIT);
+    // Not by the library's conversion, which panics at the least number of seconds.
+    let asked = asked?;
+    let (secs, nanos) = (u64::try_from(asked.seconds), u32::try_from(asked.nanos));
+    let parts = secs.ok().zip(nanos.ok().filter(|nanos| *nanos < 1_000_000_000));
+    let wait = parts.map(|(secs, nanos)| Duration::new(secs, nanos));
+    let wait = wait.filter(|wait| *wait <= MOST_WAIT);
     faults.check(wait.is_some(), "wait", "is out of range", "0 to 60 seconds");
     wait
 }
