@@ -21,7 +21,15 @@ const LONGEST_PART: usize = 80;
 /// programs.
 #[derive(Debug, Default)]
 pub struct FieldFaults {
-    faults: Vec<(String, String)>,
+    faults: Vec<Fault>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    field: String,
+    text: String,
+    /// What people read of it.
+    spoken: String,
 }
 
 impl FieldFaults {
@@ -40,8 +48,19 @@ impl FieldFaults {
             cut(wrong.as_ref().to_owned(), LONGEST_PART),
             right.as_ref()
         );
-        self.faults
-            .push((cut(field.into(), LONGEST_PART), cut(text, 2 * LONGEST_PART)));
+        let (field, text) = (cut(field.into(), LONGEST_PART), cut(text, 2 * LONGEST_PART));
+        let spoken = format!("{field}: {text}");
+        self.faults.push(Fault { field, text, spoken });
+    }
+
+    /// Adds a fault in the words that a protocol prescribes for it: a whole sentence, which people read as it is.
+    pub fn add_sentence(&mut self, field: impl Into<String>, sentence: impl Into<String>) {
+        let text = cut(sentence.into(), 2 * LONGEST_PART);
+        self.faults.push(Fault {
+            field: cut(field.into(), LONGEST_PART),
+            spoken: text.clone(),
+            text,
+        });
     }
 
     /// Adds a fault where `good` does not hold.
@@ -75,17 +94,23 @@ impl FieldFaults {
         let more = self.faults.len().saturating_sub(MOST_FAULTS);
         let mut message = String::new();
         let mut details = ErrorDetails::new();
-        for (field, text) in self.faults.into_iter().take(MOST_FAULTS) {
-            if !message.is_empty() {
-                message.push_str(". ");
-            }
-            message.push_str(&format!("{field}: {text}"));
-            details.add_bad_request_violation(field, text);
+        for fault in self.faults.into_iter().take(MOST_FAULTS) {
+            begin_sentence(&mut message);
+            message.push_str(&fault.spoken);
+            details.add_bad_request_violation(fault.field, fault.text);
         }
         if more > 0 {
-            message.push_str(&format!(". And {more} more"));
+            begin_sentence(&mut message);
+            message.push_str(&format!("And {more} more"));
         }
         Status::with_error_details(code(ErrorKind::Invalid), message, details)
+    }
+}
+
+/// Ends the sentence before, where there is one that has no full stop yet.
+fn begin_sentence(message: &mut String) {
+    if !message.is_empty() {
+        message.push_str(if message.ends_with('.') { " " } else { ". " });
     }
 }
 
@@ -102,6 +127,20 @@ mod tests {
         faults.check(true, "name", "is empty", "1 to 64 characters");
         assert!(faults.is_empty());
         assert!(faults.finish().is_ok());
+    }
+
+    #[test]
+    fn a_prescribed_sentence_stands_as_it_is() {
+        let mut faults = FieldFaults::new();
+        faults.add_sentence("amount", "Field amount is undefined.");
+        faults.add("page", "is 0", "1 or more");
+        let status = faults.finish().unwrap_err();
+        assert_eq!(
+            status.message(),
+            "Field amount is undefined. page: is 0; give 1 or more"
+        );
+        let bad = status.get_details_bad_request().unwrap();
+        assert_eq!(bad.field_violations[0].field, "amount");
     }
 
     #[test]

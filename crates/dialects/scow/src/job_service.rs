@@ -22,6 +22,7 @@ use crate::{
     for_whom::Callers,
     row,
     submit::{draft, refuse_extras},
+    text,
 };
 
 /// Jobs read from the slice at once.
@@ -169,13 +170,9 @@ fn between(
 ) -> Result<Filter, FieldFaults> {
     let mut faults = FieldFaults::new();
     let mut read = |field: &str, stamp: Option<prost_types::Timestamp>| {
-        let instant = stamp.map(|stamp| instant(&stamp));
+        let instant = stamp.map(|stamp| text::read_instant(&stamp));
         if instant == Some(None) {
-            faults.add(
-                field,
-                "is no instant",
-                "0001-01-01 to 9999-12-31, 0 to 999,999,999 nanoseconds",
-            );
+            faults.add(field, "is no instant", text::INSTANTS);
         }
         instant.flatten()
     };
@@ -198,11 +195,4 @@ fn between(
     } else {
         Err(faults)
     }
-}
-
-/// Protobuf's bounds: the years 1 to 9999, nanoseconds that count forward (timestamp.proto).
-fn instant(stamp: &prost_types::Timestamp) -> Option<Timestamp> {
-    let good = (-62_135_596_800..=253_402_300_799).contains(&stamp.seconds)
-        && (0..1_000_000_000).contains(&stamp.nanos);
-    good.then(|| Timestamp::from_micros(stamp.seconds * 1_000_000 + i64::from(stamp.nanos) / 1_000))
 }

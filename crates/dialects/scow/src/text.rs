@@ -35,6 +35,16 @@ pub(crate) fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
+/// The instants that [`read_instant`] takes.
+pub(crate) const INSTANTS: &str = "0001-01-01 to 9999-12-31, 0 to 999,999,999 nanoseconds";
+
+/// Reads an instant within protobuf's bounds: the years 1 to 9999, nanoseconds that count forward (timestamp.proto).
+pub(crate) fn read_instant(stamp: &prost_types::Timestamp) -> Option<Timestamp> {
+    let good = (-62_135_596_800..=253_402_300_799).contains(&stamp.seconds)
+        && (0..1_000_000_000).contains(&stamp.nanos);
+    good.then(|| Timestamp::from_micros(stamp.seconds * 1_000_000 + i64::from(stamp.nanos) / 1_000))
+}
+
 /// Reads a size of memory: the number before the first `M` (so `512`, `512M` and `512MB` are the same), in
 /// bytes. Nothing where there is no whole number of at least 1 or the text is anything else.
 pub(crate) fn memory(text: &str) -> Option<u64> {
