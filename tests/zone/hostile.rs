@@ -166,14 +166,22 @@ fn unfit(name: &str, input: &MessageDescriptor, status: &Status, whole: bool) ->
         | Code::DataLoss
         | Code::Cancelled
         | Code::Aborted => Some("a code that blames us"),
-        Code::InvalidArgument if name.starts_with("soke.") && !whole => {
+        Code::InvalidArgument => {
             let named = paths(input, DEPTH)
                 .iter()
                 .flatten()
                 .any(|field| message.contains(field.name()));
-            (!named).then_some("the sentence names no field")
+            (name.starts_with("soke.") && !whole && !named).then_some("the sentence names no field")
         }
-        _other => None,
+        Code::Ok
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Unauthenticated => None,
     }
 }
 
@@ -181,15 +189,16 @@ fn unfit(name: &str, input: &MessageDescriptor, status: &Status, whole: bool) ->
 fn paths(message: &MessageDescriptor, depth: usize) -> Vec<Path> {
     let mut found = Vec::new();
     for field in message.fields() {
-        match field.kind() {
-            Kind::Message(inner) if !field.is_list() && !field.is_map() && depth > 1 => {
-                for rest in paths(&inner, depth - 1) {
-                    let mut path = vec![field.clone()];
-                    path.extend(rest);
-                    found.push(path);
-                }
-            }
-            _plain => found.push(vec![field]),
+        let is_one = !field.is_list() && !field.is_map() && depth > 1;
+        let kind = field.kind();
+        let Some(inner) = kind.as_message().filter(|_| is_one) else {
+            found.push(vec![field]);
+            continue;
+        };
+        for rest in paths(inner, depth - 1) {
+            let mut path = vec![field.clone()];
+            path.extend(rest);
+            found.push(path);
         }
     }
     found
