@@ -2,6 +2,8 @@
 //!
 //! What it leaves to others: killing (crate `stage`).
 
+use std::sync::Arc;
+
 use access::{Permit, Scope};
 
 use crate::{
@@ -20,6 +22,7 @@ impl Handle {
         let cluster = self.inner.config.cluster.clone();
         let now = self.inner.clock.now();
         let cover = *permit.cover();
+        let admission = Arc::clone(&self.inner.admission);
         permit
             .write(&self.inner.store, move |tx| {
                 tx.about(format!("job {number}"));
@@ -29,7 +32,7 @@ impl Handle {
                 if record.standing.state.has_ended() {
                     return Err(Error::Ended { number });
                 }
-                record::happen(tx, record.job.id, Event::Cancel, "", now)?;
+                record::happen(tx, admission.as_ref(), record.job.id, Event::Cancel, "", now)?;
                 let record = record::by_number(tx, &cluster, number)?;
                 record.map(|record| record.job).ok_or(Error::NotFound { number })
             })

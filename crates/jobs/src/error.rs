@@ -52,6 +52,25 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Whoever says who pays does not admit the job.
+    #[error("submit job: {text}")]
+    Refused {
+        /// Of which kind the refusal is.
+        kind: ErrorKind,
+        /// Why, for the user.
+        text: String,
+    },
+    /// Whoever says who pays failed.
+    #[error("{step}")]
+    Payer {
+        /// The step, in words.
+        step: &'static str,
+        /// Of which kind the failure is.
+        kind: ErrorKind,
+        /// What it says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The numbers of this cluster are used up.
     #[error("number a job: all numbers of this cluster are used up")]
     Numbers,
@@ -128,7 +147,10 @@ impl Error {
             Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::Stopping => ErrorKind::Unavailable,
             Error::Row { .. } | Error::Node { .. } | Error::Panicked => ErrorKind::Internal,
-            Error::Output { kind, .. } | Error::Away { kind, .. } => *kind,
+            Error::Output { kind, .. }
+            | Error::Away { kind, .. }
+            | Error::Refused { kind, .. }
+            | Error::Payer { kind, .. } => *kind,
             Error::Stage(error) => error.kind(),
             Error::Access(error) => error.kind(),
             Error::Store(error) => error.kind(),

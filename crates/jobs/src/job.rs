@@ -2,7 +2,7 @@
 //!
 //! What it leaves to others: its stored form (module `record`), wire forms (the dialects).
 
-use model::{JobId, Name, Span, Timestamp, UserId};
+use model::{JobId, Money, Name, Span, Timestamp, UserId};
 
 use crate::State;
 
@@ -51,8 +51,10 @@ pub struct Job {
     pub stderr_path: String,
     /// The node that has it; empty while it waits.
     pub node_name: String,
-    /// As submitted.
+    /// The account that pays, or the one that was named where nobody does.
     pub account: String,
+    /// What was held of the account when the job was submitted; none where nothing was.
+    pub hold: Option<Money>,
     /// As submitted.
     pub partition: String,
     /// As submitted.

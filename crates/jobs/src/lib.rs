@@ -3,18 +3,19 @@
 //! Request path: door -> [`Handle`] with a permit -> a row and its change in one durable transaction ->
 //! the reconciler (module `reconcile`) compares rows with what the node reports -> [`node::OnNode`] ->
 //! a stage (crate `stage`) that outlives the server and writes how the job ended.
-//! What it leaves to others: who may do it (crate `access`), as whom work is done (crate `confine`), protocols
-//! (the dialects), reading files as users ([`node::ReadAsUser`]).
+//! What it leaves to others: who may do it (crate `access`), who pays ([`Admission`]), as whom work is done (crate
+//! `confine`), protocols (the dialects), reading files as users ([`node::ReadAsUser`]).
 //!
 //! The queue is a fair FIFO: the user with the fewest running cores comes first, where equal the one whose last turn
 //! is longest ago, within a user the oldest job; a job that does not fit yet holds back those behind it on the nodes
 //! that it waits for, so that no large job starves. It knows nodes, cores and memory, and no priorities.
 //!
 //! Invariants: a job is answered when its row is durable; its number counts from 1 and is never used again; the
-//! end of a job is written once; a job is started at most once, on one node, and stays there; a node that is away
+//! end of a job is written once, and settled in the same transaction; a job is started at most once, on one node, and stays there; a node that is away
 //! keeps its jobs; rows of jobs are kept.
 
 mod action;
+mod admission;
 pub mod agent;
 mod cancel;
 mod draft;
@@ -41,6 +42,7 @@ use store::Store;
 use tasks::{Clock, Tasks};
 
 pub use action::{ACTIONS, Cancel, Get, List, Output, Submit};
+pub use admission::{Admission, Admitted, Asked, Unpaid, Whole};
 pub use draft::{ANYWHERE, Draft, Fault};
 pub use error::Error;
 pub use get::Counts;
@@ -94,6 +96,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Do the work.
     pub nodes: Arc<dyn Nodes>,
+    /// Says who pays.
+    pub admission: Arc<dyn Admission>,
     /// The decisions.
     pub config: Config,
 }
@@ -110,6 +114,7 @@ struct Inner {
     tasks: Tasks,
     clock: Clock,
     nodes: Arc<dyn Nodes>,
+    admission: Arc<dyn Admission>,
     config: Config,
 }
 
@@ -126,6 +131,7 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
         tasks: tasks.clone(),
         clock: parts.clock,
         nodes: parts.nodes,
+        admission: parts.admission,
         config: parts.config,
     };
     let handle = Handle {

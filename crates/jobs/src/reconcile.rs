@@ -162,10 +162,10 @@ async fn place(inner: &Inner, turn: &Turn<JobId>, present: &[&Known]) -> Result<
     if placed.is_empty() {
         return Ok(());
     }
-    let now = inner.clock.now();
+    let (now, admission) = (inner.clock.now(), Arc::clone(&inner.admission));
     let write = PERMIT.write(&inner.store, move |tx| {
         for (id, node_name) in &placed {
-            record::happen(tx, *id, Event::Place, node_name, now)?;
+            record::happen(tx, admission.as_ref(), *id, Event::Place, node_name, now)?;
         }
         Ok::<_, Error>(())
     });

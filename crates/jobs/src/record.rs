@@ -7,7 +7,7 @@ use model::{JobId, Name, Span, Timestamp, UserId};
 use store::{Migration, Row, Tx, Value};
 
 use crate::{
-    Error, Job, State,
+    Admission, Error, Job, State,
     draft::Draft,
     job::output_file,
     node::Order,
@@ -29,6 +29,11 @@ pub const MIGRATIONS: &[Migration] = &[
         room: "jobs",
         number: 2,
         sql: "ALTER TABLE jobs ADD COLUMN wanted_node TEXT NOT NULL DEFAULT '';",
+    },
+    Migration {
+        room: "jobs",
+        number: 3,
+        sql: "ALTER TABLE jobs ADD COLUMN payer TEXT; ALTER TABLE jobs ADD COLUMN hold BIGINT;",
     },
 ];
 
@@ -82,7 +87,7 @@ pub(crate) struct Record {
 /// The columns in the order in which [`Record::read`] takes them.
 pub(crate) const COLUMNS: &str = "id, cluster, number, name, user_id, user_name, user_number, unix_name, \
     user_owns_zone, draft, state, placed, cancel_wanted, reason, node_name, submitted_at, started_at, \
-    ended_at, exit_code, cpu_micros, peak_memory_bytes";
+    ended_at, exit_code, cpu_micros, peak_memory_bytes, payer, hold";
 
 impl Record {
     pub(crate) fn read(row: &Row) -> Result<Self, Error> {
@@ -92,6 +97,7 @@ impl Record {
         let state = State::from_word(&state).ok_or(Error::Row { what: "its state" })?;
         let user_name: Name = row.get(5)?;
         let number: u32 = row.get(2)?;
+        let payer: Option<String> = row.get(21)?;
         let job = Job {
             id: row.get(0)?,
             cluster: row.get(1)?,
@@ -114,7 +120,8 @@ impl Record {
             stdout_path: output_file(&draft.stdout_path, number, "out"),
             stderr_path: output_file(&draft.stderr_path, number, "err"),
             node_name: row.get(14)?,
-            account: draft.account.clone(),
+            account: payer.unwrap_or_else(|| draft.account.clone()),
+            hold: row.get(22)?,
             partition: draft.partition.clone(),
             qos: draft.qos.clone(),
             comment: draft.comment.clone(),
@@ -256,9 +263,11 @@ pub(crate) fn next_number(tx: &mut Tx<'_>, cluster: &str) -> Result<u32, Error> 
     u32::try_from(number).map_err(|_range| Error::Numbers)
 }
 
-/// Lets an event happen to a job, if it still changes anything; says whether it did.
+/// Lets an event happen to a job, if it still changes anything; says whether it did. The one place where a job ends,
+/// so the one where it is settled: under the lock on its row, and only by the event that ends it.
 pub(crate) fn happen(
     tx: &mut Tx<'_>,
+    admission: &dyn Admission,
     id: JobId,
     event: Event<'_>,
     node_name: &str,
@@ -274,6 +283,10 @@ pub(crate) fn happen(
         return Ok(false);
     };
     write(tx, &record, &next, event, node_name, now)?;
+    if next.standing.state.has_ended() {
+        let ended = by_id(tx, id)?.ok_or(Error::Row { what: "an ended job" })?;
+        admission.settle(tx, &ended.job)?;
+    }
     tx.change(TOPIC, &id.to_string())?;
     Ok(true)
 }

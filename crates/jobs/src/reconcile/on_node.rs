@@ -124,13 +124,14 @@ pub(super) enum Happening {
     Gone,
 }
 
-/// Lets an event happen to a job.
+/// Lets an event happen to a job. An end that cannot be settled is not written and holds up no other job: a later
+/// pass finds the job as it was.
 pub(super) async fn happen(
     inner: &Inner,
     id: JobId,
     happening: impl Fn() -> Happening + Send + 'static,
 ) -> Result<(), Error> {
-    let now = inner.clock.now();
+    let (now, admission) = (inner.clock.now(), Arc::clone(&inner.admission));
     let write = PERMIT.write(&inner.store, move |tx| {
         let happening = happening();
         let event = match &happening {
@@ -139,9 +140,15 @@ pub(super) async fn happen(
             Happening::Lost => Event::Lost,
             Happening::Gone => Event::Gone,
         };
-        record::happen(tx, id, event, "", now)
+        record::happen(tx, admission.as_ref(), id, event, "", now)
     });
-    write.await.map(drop)
+    match write.await {
+        Err(error @ Error::Payer { .. }) => {
+            tracing::warn!(job = %id, error = model::chain(&error), "the end of a job is not settled and is tried again");
+            Ok(())
+        }
+        other => other.map(drop),
+    }
 }
 
 /// Tells the node to start a job. A job that cannot be started there fails at once; a step that may work later is

@@ -4,6 +4,7 @@
 //! they run behind walls. Each hard case runs with everything that the machine offers, and again without
 //! namespaces and control groups.
 
+mod admission;
 mod adoption;
 mod apart;
 mod ends;

@@ -96,6 +96,7 @@ async fn start(machine: &Machine, store: &Store, access: &Access, tasks: &Tasks)
             "here",
             Arc::<jobs::agent::LocalNode>::clone(&machine.node),
         )),
+        admission: Arc::new(jobs::Unpaid),
         config: jobs::Config {
             default_memory_bytes: 64 << 20,
             most_unfinished: 50,

@@ -56,6 +56,7 @@ pub(crate) async fn jobs_here(
         tasks: tasks.clone(),
         clock: clock.clone(),
         nodes: Arc::new(nodes),
+        admission: Arc::new(jobs::Unpaid),
         config: config.jobs.zone.clone(),
     });
     Ok(handle.await?)

@@ -86,6 +86,7 @@ impl Zone {
             tasks,
             clock,
             nodes: Arc::new(jobs::node::Alone::new("node1", Arc::new(Engine::default()))),
+            admission: Arc::new(jobs::Unpaid),
             config: jobs::Config::default(),
         });
         let routes = native::routes(native::Parts {

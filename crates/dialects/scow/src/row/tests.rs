@@ -30,6 +30,7 @@ fn job() -> Job {
         stderr_path: "job-7.err".to_owned(),
         node_name: String::new(),
         account: "physics".to_owned(),
+        hold: None,
         partition: "local".to_owned(),
         qos: "normal".to_owned(),
         comment: String::new(),

@@ -65,6 +65,7 @@ impl Zone {
             tasks: tasks.clone(),
             clock: clock.clone(),
             nodes: Arc::new(jobs::node::Alone::new("node1", Arc::new(Engine::default()))),
+            admission: Arc::new(jobs::Unpaid),
             config: jobs::Config::default(),
         });
         let files = files::start(files::Parts {
