@@ -139,6 +139,12 @@ pub enum Service {}
 /// Marks ids of runs of services.
 #[derive(Debug)]
 pub enum Run {}
+/// Marks ids of tenants.
+#[derive(Debug)]
+pub enum Tenant {}
+/// Marks ids of accounts.
+#[derive(Debug)]
+pub enum Account {}
 
 /// The id of a user.
 pub type UserId = Id<User>;
@@ -152,6 +158,10 @@ pub type NodeId = Id<Node>;
 pub type ServiceId = Id<Service>;
 /// The id of one run of a service: of its process from one start to its end.
 pub type RunId = Id<Run>;
+/// The id of a tenant.
+pub type TenantId = Id<Tenant>;
+/// The id of an account.
+pub type AccountId = Id<Account>;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ mod time;
 
 pub use chain::chain;
 pub use error_kind::ErrorKind;
-pub use id::{BadId, Id, JobId, NodeId, RunId, ServiceId, SessionId, UserId};
+pub use id::{AccountId, BadId, Id, JobId, NodeId, RunId, ServiceId, SessionId, TenantId, UserId};
 pub use money::{BadMoney, Money};
 pub use name::{BadName, Name};
 pub use origin::Origin;

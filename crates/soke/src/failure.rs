@@ -150,6 +150,7 @@ rooms! {
     jobs::Error => "open the jobs", None;
     services::Error => "open the services", None;
     nodes::Error => "open the nodes", None;
+    accounts::Error => "open the accounts", None;
     rpc::Error => "open the entrance for links", None;
     agent::node::Error => "be a node", None;
     gateway::Error => "open the front door",

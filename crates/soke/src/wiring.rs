@@ -44,6 +44,7 @@ pub(crate) fn migrations() -> Vec<store::Migration> {
         tree::MIGRATIONS,
         nodes::MIGRATIONS,
         services::MIGRATIONS,
+        accounts::MIGRATIONS,
     ]
     .concat()
 }
@@ -63,6 +64,7 @@ mod tests {
             tree::ACTIONS,
             nodes::ACTIONS,
             services::ACTIONS,
+            accounts::ACTIONS,
         ]
         .concat();
         let actions: BTreeSet<&str> = rooms.into_iter().collect();
