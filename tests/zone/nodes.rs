@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::harness::{LONG, Zone, eventually, run};
 
 #[test]
@@ -76,4 +78,54 @@ fn who_is_not_signed_in_makes_no_tokens_and_sees_no_nodes() {
         let said = zone.soke(arguments);
         assert_eq!(said.code, Some(77), "{arguments:?}: {said:?}");
     }
+}
+
+#[test]
+fn tokens_and_nodes_are_told_as_json_to_programs() {
+    let zone = Zone::builder().start();
+    zone.sign_in_owner();
+    let object = |arguments: &[&str]| -> Value {
+        let text = zone.good(arguments);
+        serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{arguments:?}: {fault}: {text}"))
+    };
+    let made = object(&["token", "--name", "far", "--minutes", "5", "--json"]);
+    assert_eq!(
+        (&made["node_name"], &made["uses"], &made["used"]),
+        (&"far".into(), &1.into(), &0.into())
+    );
+    let text = made["text"].as_str().expect("the token itself");
+    assert!(text.len() > 20, "{made}");
+    let server = made["server"].as_str().expect("where to join");
+    server.parse::<std::net::SocketAddr>().expect("an address");
+    for at in ["made_at", "ends_at"] {
+        let at = made[at].as_str().expect("an instant");
+        assert!(at.ends_with('Z'), "{made}");
+    }
+    // The list tells all but the token.
+    let listed = object(&["token", "list", "--json"]);
+    assert_eq!(listed["join_token_id"], made["join_token_id"]);
+    assert!(listed["good"] == true && listed.get("text").is_none(), "{listed}");
+    let id = made["join_token_id"].as_str().expect("an id");
+    let revoked = object(&["token", "revoke", id, "--json"]);
+    assert_eq!(revoked, serde_json::json!({"join_token_id": id, "revoked": true}));
+    assert_eq!(object(&["token", "list", "--json"])["good"], false);
+
+    let node = object(&["nodes", "--json"]);
+    assert_eq!(node["state"], "live", "{node}");
+    for field in ["cores", "memory_bytes"] {
+        assert!(node[field].as_u64().is_some_and(|value| value > 0), "{node}");
+    }
+    let invitation = zone.invite();
+    let mut far = zone.far("far");
+    far.join(&invitation);
+    zone.until_node("far", "live");
+    let all = zone.good(&["nodes", "--json"]);
+    let names: Vec<Value> = all
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["name"].clone())
+        .collect();
+    assert!(names.len() == 2 && names.contains(&"far".into()), "{all}");
+    let removed = object(&["nodes", "remove", "far", "--json"]);
+    assert_eq!(removed, serde_json::json!({"name": "far", "removed": true}));
+    far.stop();
 }

@@ -2,9 +2,13 @@
 //!
 //! What it leaves to others: the commands that run or stop a server (crate `soke`), and doing anything.
 
+mod money;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+
+pub use money::{Account, Basis, Charges, Pay, Payments, Price};
 
 /// What a person may ask of a running zone.
 #[derive(Debug, Clone, Subcommand)]
@@ -29,6 +33,20 @@ pub enum Command {
     Deploy(Deploy),
     /// List services
     Services(Services),
+    /// Make accounts, list them, and let users in
+    #[command(subcommand)]
+    Account(Account),
+    /// Record a payment for an account (for administrators)
+    Pay(Pay),
+    /// Set and list prices
+    #[command(subcommand)]
+    Price(Price),
+    /// List what work has cost
+    Charges(Charges),
+    /// List payments
+    Payments(Payments),
+    /// Show the balance of every book, and that together they are zero
+    Ledger(Form),
     /// Set or change the password
     Password,
     /// Link wallets that sign in as you
@@ -72,6 +90,9 @@ pub struct Token {
     /// How long it is good
     #[arg(long, default_value_t = 15, value_name = "MINUTES")]
     pub minutes: u32,
+    /// Write JSON, one object
+    #[arg(long)]
+    pub json: bool,
     /// What else to do
     #[command(subcommand)]
     pub command: Option<TokenCommand>,
@@ -81,17 +102,28 @@ pub struct Token {
 #[derive(Debug, Clone, Subcommand)]
 pub enum TokenCommand {
     /// List tokens, the newest first
-    List,
+    List {
+        /// Write JSON, one object per line
+        #[arg(long)]
+        json: bool,
+    },
     /// End a token
     Revoke {
         /// Its id in the list
         id: String,
+        /// How the answer is written
+        #[command(flatten)]
+        form: Form,
     },
 }
 
 /// What to do with machines.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Nodes {
+    /// Write JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
     /// What else to do
     #[command(subcommand)]
     pub command: Option<NodesCommand>,
@@ -104,6 +136,9 @@ pub enum NodesCommand {
     Remove {
         /// Its name
         name: String,
+        /// How the answer is written
+        #[command(flatten)]
+        form: Form,
     },
 }
 

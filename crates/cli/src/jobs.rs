@@ -9,6 +9,7 @@ use crate::{
     Error,
     args::{Jobs, Logs, OneJob},
     client::{Client, Surroundings},
+    json::instant,
     terminal::{pass_on, say},
 };
 
@@ -120,11 +121,6 @@ fn row(job: &v1::Job) -> String {
 
 /// One job as JSON.
 pub(crate) fn as_json(job: &v1::Job) -> serde_json::Value {
-    let instant = |at: &Option<prost_types::Timestamp>| {
-        at.as_ref()
-            .and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok())
-            .map(|at| at.to_string())
-    };
     json!({
         "number": job.number,
         "cluster": job.cluster,
@@ -137,9 +133,9 @@ pub(crate) fn as_json(job: &v1::Job) -> serde_json::Value {
         "cpu_micros": job.cpu_micros,
         "peak_memory_bytes": job.peak_memory_bytes,
         "cores": job.cores,
-        "submitted_at": instant(&job.submitted_at),
-        "started_at": instant(&job.started_at),
-        "ended_at": instant(&job.ended_at),
+        "submitted_at": instant(job.submitted_at.as_ref()),
+        "started_at": instant(job.started_at.as_ref()),
+        "ended_at": instant(job.ended_at.as_ref()),
         "working_directory": job.working_directory,
         "stdout_path": job.stdout_path,
         "stderr_path": job.stderr_path,

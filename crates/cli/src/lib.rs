@@ -10,16 +10,20 @@
 //! Invariants: no secret is taken as an argument or printed in a log; a session's file is readable for its
 //! owner only; two commands that renew one session at once renew it once.
 
+mod accounts;
 mod args;
 mod client;
 mod error;
 mod files;
 mod jobs;
+mod json;
 mod link;
 mod nc;
 mod nodes;
+mod payments;
 mod pem;
 mod place;
+mod prices;
 mod run;
 mod services;
 mod session;
@@ -31,8 +35,8 @@ mod users;
 mod wallets;
 
 pub use args::{
-    Command, Deploy, Form, Get, Jobs, Logs, Nc, Nodes, NodesCommand, OneJob, Run, Services, ServicesCommand,
-    SignIn, Token, TokenCommand, User, Wallet,
+    Account, Basis, Charges, Command, Deploy, Form, Get, Jobs, Logs, Nc, Nodes, NodesCommand, OneJob, Pay,
+    Payments, Price, Run, Services, ServicesCommand, SignIn, Token, TokenCommand, User, Wallet,
 };
 pub use client::Surroundings;
 pub use error::{Error, exit_code};
@@ -56,6 +60,12 @@ pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8
         Command::Cancel(which) => jobs::cancel(surroundings, which).await?,
         Command::Get(which) => files::get(surroundings, &which).await?,
         Command::Wallet(command) => wallets::manage(surroundings, command).await?,
+        Command::Account(command) => accounts::manage(surroundings, command).await?,
+        Command::Pay(what) => payments::pay(surroundings, what).await?,
+        Command::Price(command) => prices::manage(surroundings, command).await?,
+        Command::Charges(which) => payments::charges(surroundings, &which).await?,
+        Command::Payments(which) => payments::payments(surroundings, &which).await?,
+        Command::Ledger(form) => payments::ledger(surroundings, form).await?,
         Command::Password => sign_in::password(surroundings).await?,
         Command::User(command) => users::manage(surroundings, command).await?,
         Command::Token(asked) => nodes::token(surroundings, asked).await?,

@@ -11,6 +11,7 @@ use crate::{
     Error,
     args::{Deploy, Services, ServicesCommand},
     client::{Client, Surroundings},
+    json::instant,
     terminal::{remark, say},
 };
 
@@ -222,11 +223,6 @@ fn state_word(service: &v1::Service) -> &'static str {
 }
 
 fn as_json(service: &v1::Service) -> serde_json::Value {
-    let instant = |at: &Option<prost_types::Timestamp>| {
-        at.as_ref()
-            .and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok())
-            .map(|at| at.to_string())
-    };
     json!({
         "service_id": service.service_id,
         "name": service.name,
@@ -239,10 +235,10 @@ fn as_json(service: &v1::Service) -> serde_json::Value {
         "generation": service.generation,
         "starts": service.starts,
         "exit_code": service.exit_code,
-        "deployed_at": instant(&service.deployed_at),
-        "started_at": instant(&service.started_at),
-        "next_start_at": instant(&service.next_start_at),
-        "stopped_at": instant(&service.stopped_at),
+        "deployed_at": instant(service.deployed_at.as_ref()),
+        "started_at": instant(service.started_at.as_ref()),
+        "next_start_at": instant(service.next_start_at.as_ref()),
+        "stopped_at": instant(service.stopped_at.as_ref()),
         "log_path": service.log_path,
     })
 }
