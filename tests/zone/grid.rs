@@ -79,6 +79,8 @@ pub(crate) fn use_every_secret(zone: &Zone, wire: &Wire, bearer: &str) -> Vec<St
         "type=2&input={time}&addr={}&sig={}",
         signed.address, signed.signature
     );
+    let announced = http::greet(door, &format!("type=1&input={}", signed.address), "");
+    assert_eq!(announced.status, 200, "{announced:?}");
     let cookie = http::greet(door, &proof, "").cookie();
     let (name, value) = cookie.split_once('=').expect("a cookie");
     for (cookie, status) in [(&cookie, 500), (&format!("{name}={WRONG}"), 400)] {

@@ -49,6 +49,7 @@ pub(crate) struct Entry {
     actor_id: String,
     actor_name: String,
     session_id: String,
+    speaks_for: String,
     door: &'static str,
     address: String,
     request: String,
@@ -59,11 +60,24 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// A deed of somebody who is signed in.
+    /// A deed of a signed-in user or of a front end.
     pub(crate) fn of(actor: &Actor, peer: &Peer, action: &'static str) -> Self {
-        let user = actor.user();
-        let named = Self::of_nobody(peer, action).by(&user.id.to_string(), user.name.as_str());
-        named.in_session(&user.session.to_string())
+        let mut entry = Self::of_nobody(peer, action);
+        match actor {
+            Actor::User(user) => {
+                let session = user.session.map(|session| session.to_string());
+                entry
+                    .by(&user.id.to_string(), user.name.as_str())
+                    .in_session(&session.unwrap_or_default())
+            }
+            Actor::FrontEnd(front_end) => {
+                entry.actor_kind = "front end";
+                entry.actor_name.clone_from(&front_end.name);
+                let speaks_for = front_end.speaks_for.as_ref().map(|user| user.name.to_string());
+                entry.speaks_for = speaks_for.unwrap_or_default();
+                entry
+            }
+        }
     }
 
     /// A deed of somebody whom nobody knows yet.
@@ -73,6 +87,7 @@ impl Entry {
             actor_id: String::new(),
             actor_name: String::new(),
             session_id: String::new(),
+            speaks_for: String::new(),
             door: peer.door,
             address: peer.address_text(),
             request: peer.request_id.clone(),
@@ -138,7 +153,7 @@ pub(crate) fn insert(
     tx.execute(
         "INSERT INTO audit (id, done_at, request, actor_kind, actor_id, actor_name, session_id, speaks_for, door, \
          address, action, object, outcome, reason, times) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         params![
             id,
             now,
@@ -147,6 +162,7 @@ pub(crate) fn insert(
             entry.actor_id.as_str(),
             entry.actor_name.as_str(),
             entry.session_id.as_str(),
+            entry.speaks_for.as_str(),
             entry.door,
             entry.address.as_str(),
             entry.action,

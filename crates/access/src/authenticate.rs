@@ -24,7 +24,8 @@ impl Access {
     ///
     /// # Errors
     /// `Unauthenticated` where it is not good, has ended, or its session has ended; `Invalid` where it is far
-    /// too long; the store's own. Refusals are counted by address and minute.
+    /// too long, or a front end names what cannot be a user; `Denied` where it names a user who is not there; the
+    /// store's own. Refusals are counted by address and minute.
     pub async fn authenticate(&self, credential: Credential, peer: &Peer) -> Result<Actor, Error> {
         match credential {
             Credential::Bearer(token) | Credential::KrpcToken(token) => {
@@ -36,6 +37,10 @@ impl Access {
                     .map(Actor::User)
                     .inspect_err(|error| self.count_refused(error, peer))
             }
+            Credential::FrontEnd { token, user } => match self.house.front_end(&token) {
+                Some(front_end) => self.house.speak(front_end, user, peer).await,
+                None => Ok(self.verify(token, peer).await?.actor),
+            },
         }
     }
 

@@ -59,7 +59,7 @@ impl Access {
             .root
             .sign_for_client(client(subject), &key.public, YEAR)?;
         let opening = Opening::draw("certificate", YEAR, self.house.clock.now())?;
-        let (user, peer) = (permit.actor().user().id, permit.peer().clone());
+        let (user, peer) = (permit.user()?.id, permit.peer().clone());
         let (fingerprint, ends_at) = (certificate.fingerprint().to_owned(), certificate.ends_at);
         let draft = opening.clone();
         let open = move |write: &mut Write<'_, '_>| {

@@ -8,6 +8,8 @@ use model::Span;
 use store::Store;
 use tasks::{Clock, Tasks};
 
+use crate::FrontEnd;
+
 /// Lengths and limits. The defaults are right for most zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -40,6 +42,8 @@ pub struct Config {
     /// Whether whoever shows nothing may act as a user of the zone at a door that asks for it. For a zone that is
     /// thrown away after a test and that only this machine reaches; never for another: no.
     pub strangers: bool,
+    /// The program that may speak for users of the zone by a token of its own: none.
+    pub front_end: Option<FrontEnd>,
 }
 
 impl Default for Config {
@@ -59,6 +63,7 @@ impl Default for Config {
             believe_wallets: false,
             password_proof: true,
             strangers: false,
+            front_end: None,
         }
     }
 }

@@ -67,7 +67,7 @@ impl House {
             identity: Identity {
                 user_id,
                 user_name,
-                session_id: user.session,
+                session_id: opening.id,
                 roles,
             },
             cookie: secret,

@@ -168,6 +168,12 @@ pub enum Error {
         /// The action that was asked for.
         action: &'static str,
     },
+    /// A front end names a user who is not there.
+    #[error("speak for `{name}`: this zone has no such user")]
+    SpeaksForNobody {
+        /// The name as given.
+        name: String,
+    },
     /// The actor's right became another one between the permit and the write.
     #[error("permit `{action}`: the rights of this user changed meanwhile, repeat the call")]
     RightsChanged {
@@ -315,7 +321,10 @@ impl Error {
             | Error::BadCertificate
             | Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::NonceAstray { .. } => ErrorKind::Invalid,
-            Error::Denied { .. } | Error::WrongOldPassword | Error::AppReserved { .. } => ErrorKind::Denied,
+            Error::Denied { .. }
+            | Error::SpeaksForNobody { .. }
+            | Error::WrongOldPassword
+            | Error::AppReserved { .. } => ErrorKind::Denied,
             Error::RightsChanged { .. } | Error::Raced { .. } => ErrorKind::Conflict,
             Error::NotFound { .. } => ErrorKind::NotFound,
             Error::NameTaken { .. }

@@ -1,8 +1,8 @@
 //! The Grid handshake: a wallet signs the time, and a cookie shows the session.
 //!
 //! The signed text is the decimal time alone: no zone, no purpose. So the window is a minute, each text counts once for
-//! each wallet, whatever form its signature has, and the session that it opens has a cookie and no token. A wallet that
-//! signs in nobody has to be announced first, and makes a guest. What it leaves to others: the calls that carry this
+//! each wallet, whatever form its signature has, and the session that it opens has a cookie and no token. A wallet has to
+//! be announced before its first handshake; one that signs in nobody then makes a guest. What it leaves to others: the calls that carry this
 //! (the door), signatures (`wallet`), and the better sign-in by a text of this zone (`wallets`).
 
 use model::{Name, Span, Timestamp, UserId};
@@ -29,6 +29,7 @@ const ANNOUNCED: Span = Span::from_secs(60 * 60);
 const MOST_ANNOUNCED: i64 = 10_000;
 /// The most guests of the zone: whoever has a wallet can make one, and wallets cost nothing.
 const MOST_GUESTS: i64 = 10_000;
+const GUESTS: &str = "SELECT COUNT(*) FROM grants WHERE role = 'guest'";
 /// The action under which announcements beyond the limit are counted.
 const ANNOUNCE: &str = "session.announce";
 /// The action that makes a guest, in the audit trail.
@@ -94,8 +95,11 @@ impl Access {
     pub async fn announce_wallet(&self, address: WalletAddress, peer: &Peer) -> Result<(), Error> {
         let (house, now) = (&self.house, self.house.clock.now());
         house.enter(peer, ANNOUNCE, now)?;
-        let known = move |tx: &mut Tx<'_>| Ok::<_, Error>(wallets::holder(tx, address)?.is_some());
-        if house.store.read(known).await? {
+        if house
+            .store
+            .read(move |tx| wallets::has_greeted(tx, address))
+            .await?
+        {
             return Ok(());
         }
         let announce = move |tx: &mut Tx<'_>| {
@@ -114,12 +118,12 @@ impl Access {
         house.write(announce).await
     }
 
-    /// Opens a session for a wallet that signed the time, with a cookie of the name `cookie` to show it. A wallet that
-    /// signs in nobody becomes a guest where it was announced and the zone enrols guests.
+    /// Opens a session for a wallet that signed the time, with a cookie of the name `cookie` to show it. The wallet was
+    /// announced, or has done this before. One that signs in nobody becomes a guest where the zone enrols guests.
     ///
     /// # Errors
-    /// `Unauthenticated` for a time outside of the window, a signature that is not good or was used before, and a
-    /// wallet that signs in nobody and cannot become a guest: the answers read the same.
+    /// `Unauthenticated` for a time outside of the window, a signature that is not good or was used before, a wallet
+    /// that was not announced, and one that signs in nobody and cannot become a guest: the answers read the same.
     pub async fn sign_in_by_handshake(
         &self,
         handshake: &Handshake,
@@ -133,11 +137,14 @@ impl Access {
         let (address, enrols) = (handshake.address, house.config.enrolment);
         let look = move |tx: &mut Tx<'_>| {
             let user = wallets::holder(tx, address)?;
-            Ok::<_, Error>((user, enrols && user.is_none() && may_enrol(tx, address, now)?))
+            let expected = wallets::has_greeted(tx, address)? || is_announced(tx, address, now)?;
+            let may_enter = user.is_some() || (enrols && count(tx, GUESTS)? < MOST_GUESTS);
+            Ok::<_, Error>((user, expected && may_enter))
         };
         let proven = match house.store.read(look).await? {
-            (Some(user), _) => Proven::Wallet { user, address, once },
+            (Some(user), true) => Proven::Handshake { user, address, once },
             (None, true) => Proven::Guest { address, once },
+            (Some(_), false) => return Err(house.bad_unguessable(peer, None, "wallet not announced").await),
             (None, false) => return Err(house.bad_unguessable(peer, None, "unknown wallet").await),
         };
         house.open_for_cookie(proven, cookie, peer).await
@@ -167,11 +174,9 @@ fn count(tx: &mut Tx<'_>, sql: &'static str) -> Result<i64, Error> {
     Ok(row.get(0)?)
 }
 
-fn may_enrol(tx: &mut Tx<'_>, address: WalletAddress, now: Timestamp) -> Result<bool, Error> {
+fn is_announced(tx: &mut Tx<'_>, address: WalletAddress, now: Timestamp) -> Result<bool, Error> {
     let sql = "SELECT 1 FROM announced_wallets WHERE address = ?1 AND ends_at > ?2";
-    let announced = tx.row(sql, params![address.digits(), now])?.is_some();
-    let sql = "SELECT COUNT(*) FROM grants WHERE role = 'guest'";
-    Ok(announced && count(tx, sql)? < MOST_GUESTS)
+    Ok(tx.row(sql, params![address.digits(), now])?.is_some())
 }
 
 /// Makes the guest of a wallet: named `w` and the first 30 digits of the address, or other digits where that name was
@@ -193,6 +198,7 @@ pub(crate) fn make_guest(
         }
     };
     wallets::insert(tx, address, user, "first sign-in", now)?;
+    wallets::greet(tx, address)?;
     let entry = Entry::of_system("grid", ENROL).about(&format!("wallet {address}"));
     audit::insert(tx, &entry, Outcome::Done, now)?;
     Ok(user)

@@ -22,7 +22,12 @@ impl Access {
     /// Resolves when the session has ended, by sign-out, by revocation or by itself, and when its user has lost a
     /// role that they held when this was asked: what was opened with more rights than are left ends, and may be
     /// opened again with those. It resolves too when the store cannot tell for a while.
-    pub async fn until_revoked(&self, session: SessionId) {
+    ///
+    /// Never where there is no session: what a front end opened for a user ends with its connection.
+    pub async fn until_revoked(&self, session: impl Into<Option<SessionId>>) {
+        let Some(session) = session.into() else {
+            return std::future::pending().await;
+        };
         let house = &self.house;
         let mut watches = [sessions::TOPIC, grants::TOPIC].map(|topic| house.store.watch(topic));
         let held = Arc::new(OnceLock::new());

@@ -36,4 +36,9 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 6,
         sql: include_str!("../sql/0006_certificates.sql"),
     },
+    Migration {
+        room: "access",
+        number: 7,
+        sql: include_str!("../sql/0007_greeted.sql"),
+    },
 ];

@@ -14,7 +14,8 @@ use model::{Timestamp, UserId};
 use store::{Store, Tx};
 
 use crate::{
-    Access, Action, Actor, Error, Peer, Reach, Role, Write, grants, house::House, sessions, write::Refused,
+    Access, Action, Actor, Error, Peer, Reach, Role, UserActor, Write, grants, house::House, sessions,
+    write::Refused,
 };
 
 /// How far a permit reaches.
@@ -81,7 +82,7 @@ impl Ticket {
     /// # Errors
     /// `Unauthenticated`, `Denied` or `Conflict` where it is not; the store's own.
     pub(crate) fn check(&self, tx: &mut Tx<'_>, action: &'static str, now: Timestamp) -> Result<(), Error> {
-        let right = judge(tx, &self.house, self.actor.user(), action, now)?;
+        let right = judge(tx, &self.house, &self.actor, action, now)?;
         if right == (self.cover, self.owner) {
             Ok(())
         } else {
@@ -97,12 +98,12 @@ impl Access {
     /// `Denied`, with an audit row, where no role of the actor has the action; `Unauthenticated` where the
     /// session ended meanwhile.
     pub async fn permit<A: Action>(&self, actor: &Actor, peer: &Peer) -> Result<Permit<A>, Error> {
-        let (house, user) = (Arc::clone(&self.house), actor.user().clone());
+        let (house, who) = (Arc::clone(&self.house), actor.clone());
         let now = house.clock.now();
         let judged = self
             .house
             .store
-            .read(move |tx| judge(tx, &house, &user, A::NAME, now))
+            .read(move |tx| judge(tx, &house, &who, A::NAME, now))
             .await;
         let (cover, owner) = match judged {
             Ok(right) => right,
@@ -130,22 +131,46 @@ impl Access {
     }
 }
 
-/// The cover that `user` has with an action, and whether the user is an owner, as the store says now.
+/// The cover that an actor has with an action, and whether it acts as an owner, as the store says now.
 fn judge(
     tx: &mut Tx<'_>,
     house: &House,
-    user: &crate::UserActor,
+    actor: &Actor,
     action: &'static str,
     now: Timestamp,
 ) -> Result<(Cover, bool), Error> {
-    sessions::check_open(tx, user.session, now)?;
-    let roles: Vec<Role> = grants::of_user(tx, user.id)?;
-    let cover = match house.roles.widest(&roles, action) {
-        Some(Reach::Zone) => Cover::Zone,
-        Some(Reach::Own) => Cover::Own(user.id),
-        None => return Err(Error::Denied { action }),
+    let denied = || Error::Denied { action };
+    let front_end = match actor {
+        Actor::User(user) => {
+            sessions::check_open(tx, user.session()?, now)?;
+            let roles = grants::of_user(tx, user.id)?;
+            let cover = match house.roles.widest(&roles, action).ok_or_else(denied)? {
+                Reach::Zone => Cover::Zone,
+                Reach::Own => Cover::Own(user.id),
+            };
+            return Ok((cover, roles.contains(&Role::Owner)));
+        }
+        Actor::FrontEnd(front_end) => front_end,
     };
-    Ok((cover, roles.contains(&Role::Owner)))
+    // What a session is for, such as setting a password, needs the person.
+    if is_of_a_session(action) {
+        return Err(denied());
+    }
+    let reach = house.roles.reach(front_end.ceiling, action).ok_or_else(denied)?;
+    let as_owner = front_end.ceiling == Role::Owner;
+    match (&front_end.speaks_for, reach) {
+        (Some(user), _) => {
+            let roles = grants::of_user(tx, user.id)?;
+            house.roles.widest(&roles, action).ok_or_else(denied)?;
+            Ok((Cover::Own(user.id), as_owner && roles.contains(&Role::Owner)))
+        }
+        (None, Reach::Zone) => Ok((Cover::Zone, as_owner)),
+        (None, Reach::Own) => Err(denied()),
+    }
+}
+
+fn is_of_a_session(action: &str) -> bool {
+    action.starts_with("session.")
 }
 
 impl<A: Action> Permit<A> {
@@ -153,6 +178,15 @@ impl<A: Action> Permit<A> {
     #[must_use]
     pub fn actor(&self) -> &Actor {
         &self.ticket.actor
+    }
+
+    /// The user whose work this is.
+    ///
+    /// # Errors
+    /// `Denied` where a front end acts for nobody.
+    pub fn user(&self) -> Result<&UserActor, Error> {
+        let user = self.ticket.actor.user();
+        user.ok_or(Error::Denied { action: A::NAME })
     }
 
     /// Where the call comes from.
@@ -167,7 +201,7 @@ impl<A: Action> Permit<A> {
         &self.ticket.cover
     }
 
-    /// Tells whether the actor is an owner of the zone: on a machine without walls only they may run work.
+    /// Tells whether the actor acts as an owner of the zone: on a machine without walls only they may run work.
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.ticket.owner

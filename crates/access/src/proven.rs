@@ -46,6 +46,12 @@ pub(crate) enum Proven {
         address: WalletAddress,
         once: Once,
     },
+    /// This wallet of this user signed the time, and was announced or has done so before.
+    Handshake {
+        user: UserId,
+        address: WalletAddress,
+        once: Once,
+    },
     /// This wallet signed, was announced before, and signs in nobody yet: a guest is to be made.
     Guest { address: WalletAddress, once: Once },
     /// This zone for tests believes whoever names a wallet, or nothing at all.
@@ -61,7 +67,7 @@ impl Proven {
             Proven::Jwt { .. } => "jwt",
             Proven::Key { .. } => "key",
             Proven::Code { .. } => "code",
-            Proven::Wallet { .. } | Proven::Guest { .. } => "wallet",
+            Proven::Wallet { .. } | Proven::Handshake { .. } | Proven::Guest { .. } => "wallet",
             Proven::Believed { .. } => "test",
         }
     }
@@ -151,12 +157,11 @@ pub(crate) fn settle(
             let (user, expires_at): (UserId, Timestamp) = (row.get(0)?, row.get(1)?);
             Ok((now < expires_at).then_some(user))
         }
-        Proven::Wallet { user, address, once } => {
-            if wallets::holder(tx, *address)? != Some(*user) {
-                return Ok(None);
-            }
-            once.spend(tx)?;
-            Ok(Some(*user))
+        Proven::Wallet { user, address, once } => wallet(tx, *user, *address, once),
+        Proven::Handshake { user, address, once } => {
+            let user = wallet(tx, *user, *address, once)?;
+            wallets::greet(tx, *address)?;
+            Ok(user)
         }
         Proven::Guest { address, once } => {
             once.spend(tx)?;
@@ -168,6 +173,20 @@ pub(crate) fn settle(
         }
         Proven::Believed { address } => handshake::believed(tx, house, *address, now).map(Some),
     }
+}
+
+/// Uses up what a wallet signed, where it is this user's.
+fn wallet(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    address: WalletAddress,
+    once: &Once,
+) -> Result<Option<UserId>, Error> {
+    if wallets::holder(tx, address)? != Some(user) {
+        return Ok(None);
+    }
+    once.spend(tx)?;
+    Ok(Some(user))
 }
 
 fn holds_key(tx: &mut Tx<'_>, user: UserId, public_key: &str) -> Result<bool, Error> {

@@ -58,7 +58,7 @@ impl Access {
         let whence = peer.clone();
         let end = move |tx: &mut Tx<'_>| {
             turn(tx, &claims, &whence, SIGN_OUT, now, |tx, standing| {
-                sessions::end(tx, standing.user.session, "signed out", now)
+                sessions::end(tx, standing.user.session()?, "signed out", now)
             })
         };
         match house.write(end).await? {
@@ -80,7 +80,7 @@ fn turn<T>(
 ) -> Result<Turn<T>, Error> {
     const TWICE: &str = "refresh token used twice";
     let standing = sessions::standing(tx, claims.session, now)?;
-    let (user, session) = (&standing.user, standing.user.session);
+    let (user, session) = (&standing.user, standing.user.session()?);
     let entry = Entry::of_nobody(peer, action).by(&user.id.to_string(), user.name.as_str());
     let entry = entry.in_session(&session.to_string());
     if !standing.is_latest(&claims.jti) {
@@ -119,7 +119,7 @@ impl House {
             turn(tx, &claims, &whence, REFRESH, now, |tx, standing| {
                 let user = standing.user.clone();
                 let ends_at = refresh_ends.min(standing.opened_at + longest);
-                sessions::carry_on(tx, user.session, &jti, ends_at, now)?;
+                sessions::carry_on(tx, user.session()?, &jti, ends_at, now)?;
                 let roles = grants::words_of_user(tx, user.id)?;
                 Ok((user, claims.session, roles, ends_at))
             })
@@ -174,7 +174,7 @@ impl House {
             identity: Identity {
                 user_id: user.id,
                 user_name: user.name.clone(),
-                session_id: user.session,
+                session_id: user.session()?,
                 roles,
             },
         })

@@ -109,7 +109,7 @@ pub(crate) fn standing(tx: &mut Tx<'_>, number: u64, now: Timestamp) -> Result<S
         id: row.get(5)?,
         name: row.get(6)?,
         number: row.get(7)?,
-        session: row.get(0)?,
+        session: Some(row.get(0)?),
         unix_name: row.get(8)?,
     };
     Ok(Standing {

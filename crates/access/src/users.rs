@@ -6,7 +6,7 @@ use model::{Name, Timestamp, UserId};
 use store::{Row, Tx, params};
 
 use crate::{
-    Access, Error, Faults, Permit, Role, Secret, Write,
+    Access, Actor, Error, Faults, Permit, Role, Secret, Write,
     action::user::{Code, Create, List, Revoke},
     audit::{self, Entry, Outcome},
     digest, grants, names, sessions,
@@ -157,7 +157,7 @@ impl Access {
             let now = write.now();
             write.about(format_args!("user {} as {}", wanted.name, wanted.role));
             // Whoever may name the account could become anybody on the machine: only the owner has that anyway.
-            if wanted.unix_name.is_some() && !is_owner(write)? {
+            if wanted.unix_name.is_some() && !write.is_owner() {
                 return Err(write.deny());
             }
             let id = insert(write, &wanted, now)?;
@@ -333,16 +333,12 @@ fn find(tx: &mut Tx<'_>, name: &str) -> Result<User, Error> {
     row.map_or(Err(Error::NotFound { what }), |row| user(tx, &row))
 }
 
-fn is_owner(write: &mut Write<'_, '_>) -> Result<bool, Error> {
-    let actor = write.actor().user().id;
-    Ok(grants::of_user(write, actor)?.contains(&Role::Owner))
-}
-
 /// The user of this name, where the writer's actor stands above it, is an owner, or is that user.
 fn find_below(write: &mut Write<'_, '_>, name: &str) -> Result<UserId, Error> {
     let user = find(write, name)?;
     write.about(format_args!("user {}", user.name));
-    if write.actor().user().id != user.id {
+    let is_self = matches!(write.actor(), Actor::User(actor) if actor.id == user.id);
+    if !is_self {
         let rank = grants::of_user(write, user.id)?.into_iter().max();
         grants::check_rank(write, rank)?;
     }

@@ -59,8 +59,23 @@ pub(crate) fn insert(
          added_at = excluded.added_at",
         params![address.digits(), user, label, now],
     )?;
-    let sql = "DELETE FROM announced_wallets WHERE address = ?1";
-    tx.execute(sql, params![address.digits()])?;
+    Ok(())
+}
+
+/// Whether the wallet has signed in by the handshake, and so needs no announcement any more.
+pub(crate) fn has_greeted(tx: &mut Tx<'_>, address: WalletAddress) -> Result<bool, Error> {
+    let sql = "SELECT greeted FROM wallets WHERE address = ?1";
+    let row = tx.row(sql, params![address.digits()])?;
+    Ok(row.map(|row| row.get(0)).transpose()?.unwrap_or(false))
+}
+
+/// Notes that the wallet has signed in by the handshake. Its announcement has served.
+pub(crate) fn greet(tx: &mut Tx<'_>, address: WalletAddress) -> Result<(), Error> {
+    let sql = "UPDATE wallets SET greeted = TRUE WHERE address = ?1 AND NOT greeted";
+    if tx.execute(sql, params![address.digits()])? > 0 {
+        let sql = "DELETE FROM announced_wallets WHERE address = ?1";
+        tx.execute(sql, params![address.digits()])?;
+    }
     Ok(())
 }
 
@@ -98,7 +113,7 @@ impl Access {
         check(&mut faults, text, signature);
         check_label(&mut faults, label);
         faults.check()?;
-        let (user, now) = (permit.actor().user().clone(), self.house.clock.now());
+        let (user, now) = (permit.user()?.clone(), self.house.clock.now());
         let purpose = Purpose::Link(user.name.as_str());
         let proven = self.house.signed(text, signature, purpose, now);
         let (address, once) = proven.ok_or(Error::BadProof)?;
@@ -133,7 +148,7 @@ impl Access {
     /// # Errors
     /// The store's own.
     pub async fn list_wallets(&self, permit: &Permit<ListWallets>) -> Result<Vec<Wallet>, Error> {
-        let user = permit.actor().user().id;
+        let user = permit.user()?.id;
         let read = move |tx: &mut Tx<'_>| {
             let sql = "SELECT address, label, added_at FROM wallets WHERE user_id = ?1 ORDER BY address";
             let rows = tx.rows(sql, params![user])?;
@@ -161,7 +176,7 @@ impl Access {
         permit: &Permit<RemoveWallet>,
         address: WalletAddress,
     ) -> Result<(), Error> {
-        let user = permit.actor().user().clone();
+        let user = permit.user()?.clone();
         let remove = move |write: &mut Write<'_, '_>| {
             let now = write.now();
             write.about(format_args!("wallet {address}"));
@@ -171,7 +186,7 @@ impl Access {
                     what: format!("wallet {address}"),
                 });
             }
-            sessions::end_all_but(write, user.id, Some(user.session), "wallet was removed", now)?;
+            sessions::end_all_but(write, user.id, user.session, "wallet was removed", now)?;
             Ok(())
         };
         permit.write(&self.house.store, remove).await

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use model::{Name, SessionId, Timestamp, UserId};
 
-use crate::Secret;
+use crate::{Error, FrontEndActor, Secret};
 
 /// What a caller shows with a call. Doors only read it; no door compares a secret itself.
 pub enum Credential {
@@ -21,6 +21,14 @@ pub enum Credential {
         name: String,
         /// Its value.
         secret: Secret,
+    },
+    /// The text behind `authorization: Bearer` at a door for front ends: the token of one, or a user's own.
+    FrontEnd {
+        /// The token.
+        token: Secret,
+        /// For which user a front end speaks in this call; none: for itself. A user's own token speaks for that user,
+        /// whatever stands here.
+        user: Option<String>,
     },
 }
 
@@ -96,9 +104,11 @@ impl Peer {
 pub enum Actor {
     /// A signed-in user.
     User(UserActor),
+    /// A front end, for itself or for a user.
+    FrontEnd(FrontEndActor),
 }
 
-/// A signed-in user.
+/// A user who is signed in, or for whom a front end speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserActor {
     /// The user.
@@ -107,18 +117,30 @@ pub struct UserActor {
     pub name: Name,
     /// The user's number in the zone, from 1.
     pub number: u32,
-    /// The session under which the call is made.
-    pub session: SessionId,
+    /// The session under which the call is made; none where a front end speaks for the user.
+    pub session: Option<SessionId>,
     /// The Unix account that does this user's work where the agent is root; none: one of the zone's own.
     pub unix_name: Option<String>,
 }
 
 impl Actor {
-    /// The user behind the call.
+    /// The user behind the call: the one who is signed in, or for whom a front end speaks.
     #[must_use]
-    pub const fn user(&self) -> &UserActor {
-        let Actor::User(user) = self;
-        user
+    pub const fn user(&self) -> Option<&UserActor> {
+        match self {
+            Actor::User(user) => Some(user),
+            Actor::FrontEnd(front_end) => front_end.speaks_for.as_ref(),
+        }
+    }
+}
+
+impl UserActor {
+    /// The session, for what only a signed-in user does.
+    ///
+    /// # Errors
+    /// `Unauthenticated` where a front end speaks for the user.
+    pub(crate) fn session(&self) -> Result<SessionId, Error> {
+        self.session.ok_or(Error::SessionEnded)
     }
 }
 

@@ -11,7 +11,7 @@ use model::Timestamp;
 use store::Tx;
 
 use crate::{
-    Actor, Cover, Error, Scope,
+    Actor, Cover, Error, Scope, UserActor,
     audit::{self, Entry, Outcome},
     permit::Ticket,
 };
@@ -97,6 +97,20 @@ impl Write<'_, '_> {
     #[must_use]
     pub fn actor(&self) -> &Actor {
         &self.ticket.actor
+    }
+
+    /// The user whose work this is.
+    ///
+    /// # Errors
+    /// `Denied` where a front end acts for nobody.
+    pub fn user(&self) -> Result<&UserActor, Error> {
+        let action = self.action;
+        self.ticket.actor.user().ok_or(Error::Denied { action })
+    }
+
+    /// Whether the actor acts as an owner of the zone.
+    pub(crate) const fn is_owner(&self) -> bool {
+        self.ticket.owner
     }
 
     /// How far the right reaches.

@@ -26,13 +26,13 @@ impl Access {
     /// # Errors
     /// The store's own.
     pub async fn who_am_i(&self, permit: &Permit<WhoAmI>) -> Result<Identity, Error> {
-        let user = permit.actor().user().clone();
+        let user = permit.user()?.clone();
         let read = move |tx: &mut Tx<'_>| grants::words_of_user(tx, user.id);
-        let (roles, user) = (permit.read(&self.house.store, read).await?, permit.actor().user());
+        let (roles, user) = (permit.read(&self.house.store, read).await?, permit.user()?);
         Ok(Identity {
             user_id: user.id,
             user_name: user.name.clone(),
-            session_id: user.session,
+            session_id: user.session()?,
             roles,
         })
     }
@@ -42,7 +42,7 @@ impl Access {
     /// # Errors
     /// The store's own.
     pub async fn sign_out(&self, permit: &Permit<SignOut>) -> Result<(), Error> {
-        let session = permit.actor().user().session;
+        let session = permit.user()?.session()?;
         let end = move |write: &mut Write<'_, '_>| {
             let now = write.now();
             sessions::end(write, session, "signed out", now)
@@ -72,7 +72,7 @@ impl Access {
         );
         check_length(&mut faults, "new_password", new.expose().len(), SHORTEST, LONGEST);
         faults.check()?;
-        let (house, user) = (&self.house, permit.actor().user().clone());
+        let (house, user) = (&self.house, permit.user()?.clone());
         let id = user.id;
         let verifier = house.store.read(move |tx| stored_verifier(tx, id)).await?;
         if let Some(verifier) = &verifier {
@@ -94,7 +94,7 @@ impl Access {
             )?;
             password_proof::keep(write, &own, user.id, &stored, now)?;
             write.execute("DELETE FROM sign_in_codes WHERE user_id = ?1", params![user.id])?;
-            sessions::end_all_but(write, user.id, Some(user.session), "password was set", now)?;
+            sessions::end_all_but(write, user.id, user.session, "password was set", now)?;
             Ok(())
         };
         permit.write(&house.store, set).await
@@ -107,7 +107,7 @@ impl Access {
         verifier: &str,
     ) -> Result<(), Error> {
         let (house, peer) = (&self.house, permit.peer());
-        let (name, now) = (permit.actor().user().name.folded(), house.clock.now());
+        let (name, now) = (permit.user()?.name.folded(), house.clock.now());
         house.tries.may_guess(&name, peer.address, now)?;
         let fits = match old {
             Some(old) => house.hasher.fits(old, Some(verifier)).await?,
@@ -142,7 +142,7 @@ impl Access {
         }
         check_label(&mut faults, label);
         faults.check()?;
-        let (user, label) = (permit.actor().user().id, label.to_owned());
+        let (user, label) = (permit.user()?.id, label.to_owned());
         let key = key.map(hex::encode).unwrap_or_default();
         let add = move |write: &mut Write<'_, '_>| {
             let now: Timestamp = write.now();

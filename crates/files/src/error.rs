@@ -33,6 +33,9 @@ pub enum Error {
         /// What it says.
         text: String,
     },
+    /// The permit is nobody's, or was refused.
+    #[error("use the permit")]
+    Access(#[from] access::Error),
     /// The session for which the stream was opened has ended.
     #[error("the session has ended: sign in again")]
     SessionEnded,
@@ -84,6 +87,7 @@ impl Error {
             Error::Lost | Error::Stopping => ErrorKind::Unavailable,
             Error::Stalled => ErrorKind::Deadline,
             Error::Away { kind, .. } => *kind,
+            Error::Access(source) => source.kind(),
             Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::Unfit { .. } => ErrorKind::Precondition,
             Error::Start(source) => source.kind(),

@@ -72,12 +72,12 @@ pub fn start(parts: Parts) -> Handle {
 }
 
 /// As whom the work of a permit's actor is done.
-fn account<A: Action>(permit: &Permit<A>) -> Account {
-    let user = permit.actor().user();
-    Account {
+fn account<A: Action>(permit: &Permit<A>) -> Result<Account, Error> {
+    let user = permit.user()?;
+    Ok(Account {
         name: user.name.to_string(),
         number: user.number,
         unix_name: user.unix_name.clone(),
         owner: permit.is_owner(),
-    }
+    })
 }

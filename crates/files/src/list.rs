@@ -2,7 +2,7 @@
 
 use access::Permit;
 
-use crate::{Entry, FilePath, Handle, List, Stream, account};
+use crate::{Entry, FilePath, Handle, List, Stream};
 
 impl Handle {
     /// The entries of a folder in bounded pages, in the order of the file system, without `.` and `..`.
@@ -12,7 +12,6 @@ impl Handle {
     /// [`Handle::home`].
     #[must_use]
     pub fn list(&self, permit: &Permit<List>, path: &FilePath) -> Stream<Vec<Entry>> {
-        let session = permit.actor().user().session;
-        self.while_signed_in(session, self.node.list(&account(permit), path))
+        self.for_user(permit, |account| self.node.list(account, path))
     }
 }

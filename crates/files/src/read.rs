@@ -3,7 +3,7 @@
 use access::Permit;
 use bytes::Bytes;
 
-use crate::{FilePath, Handle, Read, Stream, account};
+use crate::{FilePath, Handle, Read, Stream};
 
 impl Handle {
     /// The bytes of a regular file from `offset` on, in chunks of at most 256 KiB. An offset behind the end
@@ -14,7 +14,6 @@ impl Handle {
     /// file, `Internal` where the file system fails, and as for [`Handle::home`].
     #[must_use]
     pub fn read(&self, permit: &Permit<Read>, path: &FilePath, offset: u64) -> Stream<Bytes> {
-        let session = permit.actor().user().session;
-        self.while_signed_in(session, self.node.read(&account(permit), path, offset))
+        self.for_user(permit, |account| self.node.read(account, path, offset))
     }
 }

@@ -6,12 +6,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use access::{Action, Permit};
+use confine::Account;
 use futures::StreamExt as _;
 use model::SessionId;
 use tasks::Policy;
 use tokio::sync::mpsc;
 
-use crate::{Error, Handle, Stream};
+use crate::{Error, Handle, Stream, account};
 
 /// Items that may lie between the node and the door: enough to keep both busy.
 const ON_THE_WAY: usize = 2;
@@ -20,11 +22,20 @@ const ON_THE_WAY: usize = 2;
 type Cut = Arc<Mutex<Option<Error>>>;
 
 impl Handle {
-    pub(crate) fn while_signed_in<T: Send + 'static>(
+    /// What `open` gives for the permit's user, as long as their session lasts.
+    pub(crate) fn for_user<A: Action, T: Send + 'static>(
         &self,
-        session: SessionId,
-        source: Stream<T>,
+        permit: &Permit<A>,
+        open: impl FnOnce(&Account) -> Stream<T>,
     ) -> Stream<T> {
+        let who = permit.user().map(|user| user.session).map_err(Error::from);
+        match who.and_then(|session| Ok((session, account(permit)?))) {
+            Ok((session, account)) => self.while_signed_in(session, open(&account)),
+            Err(error) => futures::stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn while_signed_in<T: Send + 'static>(&self, session: Option<SessionId>, source: Stream<T>) -> Stream<T> {
         let (sender, receiver) = mpsc::channel(ON_THE_WAY);
         let cut = Cut::default();
         let (access, stopping, told) = (self.access.clone(), self.tasks.token(), Arc::clone(&cut));

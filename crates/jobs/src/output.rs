@@ -35,7 +35,7 @@ impl Handle {
         offset: u64,
     ) -> Result<Stream<(u64, Bytes)>, Error> {
         let found = find(&self.inner, &permit, number).await?;
-        let session = permit.actor().user().session;
+        let session = permit.user()?.session;
         let follower = Follower {
             inner: Arc::clone(&self.inner),
             node_name: found.job.node_name.clone(),

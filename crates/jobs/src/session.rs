@@ -22,7 +22,7 @@ impl Handle {
     /// The items that `produce` sends, until it returns.
     pub(crate) fn while_signed_in<T, P, F>(
         &self,
-        session: SessionId,
+        session: Option<SessionId>,
         name: &'static str,
         produce: P,
     ) -> Stream<T>

@@ -52,7 +52,7 @@ impl Handle {
         let inner = &self.inner;
         let offers = self.offers().await?;
         let draft = draft::settle(draft, &inner.config, &offers).map_err(Error::Draft)?;
-        let user = permit.actor().user().clone();
+        let user = permit.user()?.clone();
         let text = serde_json::to_string(&draft).map_err(|_form| Error::Row { what: "its draft" })?;
         let most = inner.config.most_unfinished;
         let (whole, admission) = (whole(&offers), Arc::clone(&inner.admission));

@@ -22,7 +22,7 @@ impl Handle {
     /// when the session ends first, Unavailable when the zone stops first.
     pub async fn watch(&self, permit: Permit<Get>, number: u32) -> Result<Stream<Job>, Error> {
         let found = find(&self.inner, &permit, number).await?;
-        let session = permit.actor().user().session;
+        let session = permit.user()?.session;
         let inner = Arc::clone(&self.inner);
         let id = found.job.id;
         Ok(

@@ -60,7 +60,7 @@ async fn write<A: Action>(
 ) -> Result<Service, Error> {
     let wanted_node = wanted_node.map(|name| name.to_string()).unwrap_or_default();
     check_node(inner, &wanted_node).await?;
-    let user = permit.actor().user().clone();
+    let user = permit.user()?.clone();
     let fresh = Record {
         id: ServiceId::fresh(inner.clock.now()),
         name: draft.name.clone(),

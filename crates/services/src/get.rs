@@ -100,7 +100,7 @@ pub(crate) async fn find<A: Action>(
     permit: &Permit<A>,
     which: Which,
 ) -> Result<Record, Error> {
-    let user = permit.actor().user().id;
+    let user = permit.user()?.id;
     let asked = which.clone();
     let found = permit.read(&inner.store, move |tx| match &asked {
         Which::Id(id) => record::by_id(tx, *id),

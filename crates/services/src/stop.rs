@@ -16,7 +16,7 @@ impl Handle {
     /// # Errors
     /// `NotFound`: there is none, or it is not within the permit. Else as access and the store say.
     pub async fn stop(&self, permit: Permit<Stop>, which: Which) -> Result<Service, Error> {
-        let user = permit.actor().user().id;
+        let user = permit.user()?.id;
         let now = self.inner.clock.now();
         let stopped = permit.write(&self.inner.store, move |tx| {
             let missing = || Error::NotFound {

@@ -11,7 +11,7 @@ impl Handle {
     /// # Errors
     /// `Denied` where the caller may not read the key, whether or not it is there; the store's own.
     pub async fn get(&self, permit: &Permit<Get>, key: &Key) -> Result<Option<Entry>, Error> {
-        let name = &permit.actor().user().name;
+        let name = &permit.user()?.name;
         if !rule::may_read(permit.cover(), name, key.segments()) {
             let place = key.to_string();
             return Err(Error::NoRead { place });

@@ -17,7 +17,7 @@ impl Handle {
     /// `Denied` where the caller may not read everything below; `Exhausted` for more than 10,000 names; the
     /// store's own.
     pub async fn list(&self, permit: &Permit<List>, place: &Prefix) -> Result<Vec<String>, Error> {
-        let name = &permit.actor().user().name;
+        let name = &permit.user()?.name;
         if !rule::may_list(permit.cover(), name, place.segments()) {
             let place = place.as_str().to_owned();
             return Err(Error::NoRead { place });

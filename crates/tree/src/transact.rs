@@ -59,7 +59,7 @@ impl Handle {
             let named: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
             write.about(named.join(", "));
             for key in &keys {
-                let may = rule::may_write(write.cover(), &write.actor().user().name, key.segments());
+                let may = rule::may_write(write.cover(), &write.user()?.name, key.segments());
                 if !may || mounts.find(key.as_str()).is_some() {
                     drop(write.deny());
                     return Err(Error::NoWrite { key: (*key).clone() });

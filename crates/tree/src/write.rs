@@ -59,7 +59,7 @@ impl Handle {
         let (key, mounts) = (key.clone(), self.mounts.clone());
         let write = move |write: &mut Write<'_, '_>| {
             write.about(&key);
-            let name = &write.actor().user().name;
+            let name = &write.user()?.name;
             let may = rule::may_write(write.cover(), name, key.segments());
             if !may || mounts.find(key.as_str()).is_some() {
                 // The refusal is told in this room's words; what access answers here only has it written down.
@@ -94,7 +94,7 @@ pub(crate) fn check_value(key: &Key, value: &str) -> Result<(), Error> {
 
 /// Passes where the caller's own part of the tree is not over its limits, as it would be after this write.
 pub(crate) fn check_room(write: &mut Write<'_, '_>, key: &Key) -> Result<(), Error> {
-    let own = format!("users/{}", write.actor().user().name);
+    let own = format!("users/{}", write.user()?.name);
     let (keys, bytes) = record::usage(write, &own)?;
     let (most, what) = if keys > MOST_OWN_KEYS {
         (MOST_OWN_KEYS, "keys")

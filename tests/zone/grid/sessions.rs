@@ -53,10 +53,16 @@ pub(super) fn link(wire: &Wire, bearer: &str, wallet: &Ethers) -> String {
     added.expect("linked").into_inner().address
 }
 
-/// The cookie of a linked wallet.
+/// The cookie of a linked wallet, which is announced for it.
 pub(super) fn cookie(zone: &Zone, wallet: &Ethers) -> String {
     let time = now().to_string();
     let proof = wallet.sign(&time);
+    let announced = greet(
+        zone.listener("grid.http"),
+        &format!("type=1&input={}", proof.address),
+        "",
+    );
+    assert_eq!(announced.status, 200, "{announced:?}");
     let query = format!(
         "type=2&input={time}&addr={}&sig={}",
         proof.address, proof.signature

@@ -17,15 +17,15 @@ pub struct Record {
     pub done_at: Timestamp,
     /// The request that asked for it.
     pub request: String,
-    /// "user", "node", "anonymous" or "system".
+    /// "user", "front end", "node", "anonymous" or "system".
     pub actor_kind: String,
     /// The user's or the machine's id; empty for others.
     pub actor_id: String,
-    /// The user's, machine's or part's name; empty where nobody is known.
+    /// The user's, front end's, machine's or part's name; empty where nobody is known.
     pub actor_name: String,
     /// The session; empty where there was none.
     pub session_id: String,
-    /// For whom a front end spoke; empty where nobody was between.
+    /// The name of the user for whom a front end spoke; empty where nobody was between.
     pub speaks_for: String,
     /// The door it came through.
     pub door: String,

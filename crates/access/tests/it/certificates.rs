@@ -43,9 +43,15 @@ async fn a_certificate_shows_a_session_of_its_own_for_a_year() {
     let given = certified(&bed, &ada).await.unwrap();
     assert_eq!(given.ends_at - bed.clock.now(), access::YEAR);
     let actor = shown(&bed, &given).await.unwrap();
-    assert_eq!(actor.user().id, ada.actor.user().id);
-    assert_eq!(actor.user().session, given.session_id);
-    assert_ne!(actor.user().session, ada.actor.user().session);
+    assert_eq!(
+        actor.user().expect("a user").id,
+        ada.actor.user().expect("a user").id
+    );
+    assert_eq!(actor.user().expect("a user").session, Some(given.session_id));
+    assert_ne!(
+        actor.user().expect("a user").session,
+        ada.actor.user().expect("a user").session
+    );
     bed.clock.advance(Span::from_secs(access::YEAR.secs() - 1));
     shown(&bed, &given).await.expect("to its last second");
     bed.clock.advance(Span::from_secs(2));

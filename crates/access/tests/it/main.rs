@@ -2,6 +2,7 @@
 
 mod bed;
 mod certificates;
+mod front_ends;
 mod rights;
 mod root;
 mod secrets;

@@ -53,7 +53,7 @@ async fn z02_every_role_gets_exactly_what_the_table_says() {
         for (action, cover) in answers {
             let wanted = table.reach(role, action).map(|reach| match reach {
                 Reach::Zone => Cover::Zone,
-                Reach::Own => Cover::Own(session.actor.user().id),
+                Reach::Own => Cover::Own(session.actor.user().expect("a user").id),
             });
             assert_eq!(cover, wanted, "{role} {action}");
         }
@@ -109,14 +109,14 @@ fn a_cover_of_ones_own_finds_nothing_of_others() {
 }
 
 async fn take(permit: &Permit<user::Create>, bed: &Bed, whom: &Session, role: Role) -> Result<(), Error> {
-    let whom = whom.actor.user().id;
+    let whom = whom.actor.user().expect("a user").id;
     permit
         .write(&bed.store, move |write| grants::take(write, whom, role))
         .await
 }
 
 async fn give(permit: &Permit<user::Create>, bed: &Bed, whom: &Session, role: Role) -> Result<(), Error> {
-    let whom = whom.actor.user().id;
+    let whom = whom.actor.user().expect("a user").id;
     permit
         .write(&bed.store, move |write| grants::give(write, whom, role))
         .await
@@ -416,7 +416,10 @@ async fn z04_what_is_open_ends_when_a_role_is_taken_and_not_when_one_is_given() 
         bed.user(&ada, "mia", "member").await,
     );
     let owner = bed.permit::<user::Create>(&ada).await.expect("may");
-    let (open, other) = (amy.actor.user().session, mia.actor.user().session);
+    let (open, other) = (
+        amy.actor.user().expect("a user").session,
+        mia.actor.user().expect("a user").session,
+    );
     let (open, other) = (bed.access.until_revoked(open), bed.access.until_revoked(other));
     tokio::pin!(open, other);
     let still = std::time::Duration::from_millis(50);
@@ -433,7 +436,9 @@ async fn z04_what_is_open_ends_when_a_role_is_taken_and_not_when_one_is_given() 
         "nobody else's ends"
     );
     assert!(bed.stands(&amy).await, "the session goes on");
-    let again = bed.access.until_revoked(amy.actor.user().session);
+    let again = bed
+        .access
+        .until_revoked(amy.actor.user().expect("a user").session);
     assert!(
         tokio::time::timeout(still, again).await.is_err(),
         "opened again with what is left"

@@ -14,7 +14,9 @@ async fn a_session_opened_on_one_server_stands_and_ends_on_both() {
     let there = here.beside().await;
     let ada = here.owner().await;
     assert!(there.stands(&ada).await);
-    let stream = there.access.until_revoked(ada.actor.user().session);
+    let stream = there
+        .access
+        .until_revoked(ada.actor.user().expect("a user").session);
     let permit = here.permit::<session::SignOut>(&ada).await.expect("may");
     here.access.sign_out(&permit).await.expect("signs out");
     assert!(!there.stands(&ada).await, "from the next call on");

@@ -46,7 +46,9 @@ async fn t01_a_new_password_ends_every_other_session_and_stream_on(bed: Bed) {
         bed.session(by_password("ada", PASSWORD)).await,
         bed.session(by_password("ada", PASSWORD)).await,
     );
-    let stream = bed.access.until_revoked(there.actor.user().session);
+    let stream = bed
+        .access
+        .until_revoked(there.actor.user().expect("a user").session);
     let permit = bed.permit::<session::SetPassword>(&here).await.expect("may");
     let wrong = bed
         .access
@@ -119,8 +121,8 @@ async fn t02_a_refresh_token_used_twice_ends_the_session_of_both_and_is_audited(
     };
     let turned = bed.carry(turned).await;
     assert_eq!(
-        turned.actor.user().session,
-        ada.actor.user().session,
+        turned.actor.user().expect("a user").session,
+        ada.actor.user().expect("a user").session,
         "the session goes on"
     );
     assert!(bed.stands(&ada).await, "an access token outlives a refresh");

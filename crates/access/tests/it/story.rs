@@ -141,7 +141,9 @@ async fn a_user_learns_who_they_are_and_signs_out_of_every_open_stream() {
         "reads are counted"
     );
 
-    let stream = bed.access.until_revoked(ada.actor.user().session);
+    let stream = bed
+        .access
+        .until_revoked(ada.actor.user().expect("a user").session);
     tokio::pin!(stream);
     let early = tokio::time::timeout(std::time::Duration::from_millis(50), &mut stream).await;
     assert!(early.is_err(), "the stream is open");

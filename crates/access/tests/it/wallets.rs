@@ -54,7 +54,7 @@ impl Wallet {
     }
 
     async fn link(&self, bed: &Bed, session: &Session) -> Result<WalletAddress, Error> {
-        let name = session.actor.user().name.as_str();
+        let name = session.actor.user().expect("a user").name.as_str();
         let text = bed.access.wallet_text(self.address, Some(name)).expect("a text");
         let permit = bed.permit::<session::AddWallet>(session).await.expect("may link");
         let signature = self.sign_text(&text);
@@ -109,7 +109,7 @@ async fn a_wallets_story(bed: &Bed) {
         .authenticate(shown(COOKIE, &guest.cookie), &peer())
         .await;
     let actor = actor.expect("the cookie is good");
-    assert_eq!(actor.user().id, guest.identity.user_id);
+    assert_eq!(actor.user().expect("a user").id, guest.identity.user_id);
     // A guest may leave, and nothing else.
     let who = bed.access.permit::<session::WhoAmI>(&actor, &peer()).await;
     let who = bed.access.who_am_i(&who.expect("may")).await.expect("told");
@@ -126,10 +126,13 @@ async fn a_wallets_story(bed: &Bed) {
     bed.clock.advance(Span::from_secs(1));
     assert_eq!(wallet.link(bed, &ada).await.expect("linked"), wallet.address);
     assert!(!stands(bed, &guest.cookie).await);
-    let linked = wallet.greet(bed).await.expect("known");
-    assert_eq!(linked.identity.user_id, ada.actor.user().id);
+    let linked = wallet.greet(bed).await.expect("known, and announced once");
+    assert_eq!(linked.identity.user_id, ada.actor.user().expect("a user").id);
     let native = bed.session(wallet.proof(bed)).await;
-    assert_eq!(native.actor.user().id, ada.actor.user().id);
+    assert_eq!(
+        native.actor.user().expect("a user").id,
+        ada.actor.user().expect("a user").id
+    );
     let permit = bed.permit::<session::ListWallets>(&ada).await.expect("may");
     let listed = bed.access.list_wallets(&permit).await.expect("a list");
     assert_eq!((listed.len(), listed[0].label.as_str()), (1, "my wallet"));
@@ -342,6 +345,7 @@ async fn a_cookie_ends_with_its_session_on_every_server() {
     let (ada, wallet) = (bed.owner().await, Wallet::new(1));
     let beside = bed.beside().await;
     wallet.link(&bed, &ada).await.expect("linked");
+    wallet.announce(&bed).await;
     let given = wallet.greet(&bed).await.expect("known");
     assert!(stands(&beside, &given.cookie).await);
     let open = beside.access.until_revoked(given.identity.session_id);

@@ -119,6 +119,7 @@ impl Door {
         for shown in cookie::shown(&head.headers, self.targets.is_some()) {
             match self.access.authenticate(shown, peer).await {
                 Ok(Actor::User(user)) => return Ok(user),
+                Ok(Actor::FrontEnd(_)) => {}
                 Err(error) => refusal = Some(error),
             }
         }

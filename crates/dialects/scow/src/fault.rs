@@ -71,6 +71,7 @@ pub(crate) fn file_or_folder(error: files::Error) -> Status {
     log(error.kind(), &error);
     let text = error.to_string();
     match error {
+        files::Error::Access(source) => access(source),
         files::Error::Refused { why } => match why {
             Why::NotFound | Why::Denied => denied(&text),
             Why::NotAFolder | Why::NotAFile | Why::BadPath => {

@@ -44,7 +44,7 @@ impl Callers {
         cluster: &str,
         others: Result<T, FieldFaults>,
     ) -> Result<T, Status> {
-        let name = permit.actor().user().name.as_str();
+        let name = permit.user().map_err(caller::fault::access)?.name.as_str();
         if user_id.is_empty() {
             let mut faults = others.err().unwrap_or_default();
             let right = format!("the name of the signed-in user, `{name}`");

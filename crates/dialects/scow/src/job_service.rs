@@ -115,7 +115,7 @@ impl JobService for Jobs {
         let look = self.callers.permit::<Get>(&metadata, &extensions).await?;
         let found = self.jobs.get(look, number).await;
         let found = found.map_err(|error| self.fault(error))?;
-        if found.user != permit.actor().user().id {
+        if Some(found.user) != permit.actor().user().map(|user| user.id) {
             return Err(self.fault(jobs::Error::NotFound { number }));
         }
         let ended = self.jobs.cancel(permit, number).await;
@@ -136,9 +136,10 @@ impl Jobs {
         filter: Filter,
         row: fn(&Job, Timestamp) -> T,
     ) -> Result<Vec<T>, Status> {
+        let user = permit.user().map_err(caller::fault::access)?;
         let mut filter = Filter {
             page_size: PAGE,
-            user: Some(permit.actor().user().id),
+            user: Some(user.id),
             ..filter
         };
         let (mut rows, mut length, now) = (Vec::new(), 0, self.clock.now());

@@ -60,7 +60,7 @@ async fn a_session_is_the_same_user_at_every_door_however_it_was_opened() {
     let (_owner, all) = every_way(&bed).await;
     let key = json!({"key": "users/ada/profile", "value": "x"});
     let elsewhere = json!({"key": "users/bob/profile", "value": "x"});
-    let id = all[0].actor.user().id;
+    let id = all[0].actor.user().expect("a user").id;
     for caller in &all {
         assert_eq!(result(&verify(&bed, &caller.token).await), &json!(true));
         let who = bed
@@ -88,7 +88,7 @@ async fn revoking_ends_every_shape_of_every_session_within_five_seconds() {
     let (owner, all) = every_way(&bed).await;
     let mut open = Vec::new();
     for caller in &all {
-        let (access, session) = (bed.access.clone(), caller.actor.user().session);
+        let (access, session) = (bed.access.clone(), caller.actor.user().expect("a user").session);
         let mut stream = Box::pin(async move { access.until_revoked(session).await });
         let early = tokio::time::timeout(Duration::from_millis(20), stream.as_mut()).await;
         assert!(early.is_err(), "the session stands");

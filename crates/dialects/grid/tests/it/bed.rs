@@ -57,7 +57,7 @@ impl Services for StandIn {
                 port: 9000,
             };
             let mut deployed = self.deployed.lock().expect("not poisoned");
-            deployed.push((actor.user().id, url.to_owned(), endpoint));
+            deployed.push((actor.user().expect("a user").id, url.to_owned(), endpoint));
             Ok(())
         })
     }
@@ -68,7 +68,7 @@ impl Services for StandIn {
         _peer: &'a Peer,
     ) -> BoxFuture<'a, Result<Endpoint, NoEndpoint>> {
         Box::pin(async move {
-            let mine = |entry: &&(UserId, String, Endpoint)| entry.0 == actor.user().id;
+            let mine = |entry: &&(UserId, String, Endpoint)| entry.0 == actor.user().expect("a user").id;
             let last = self.deployed().iter().rev().find(mine).map(|entry| entry.2);
             last.ok_or(NoEndpoint::NotDeployed)
         })

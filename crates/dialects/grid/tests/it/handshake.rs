@@ -238,11 +238,20 @@ async fn w08_two_users_of_one_second_reach_their_own_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_wallet_that_is_linked_needs_no_announcement_and_is_its_user() {
+async fn a_wallet_that_is_linked_is_announced_once_and_is_its_user() {
     let (bed, wallet) = (Bed::new().await, testbed::Wallet::new(1));
     let ada = bed.link("ada", &wallet).await;
+    let early = bed.greet(&bed.signed(&wallet), "").await;
+    let wanted = r#"{"msg":"[Fail] Failed to verify your account"}"#;
+    assert_eq!((early.status, early.body.as_str()), (400, wanted));
+    bed.pass(1);
+    bed.cookie(&wallet).await;
+    bed.pass(3_601);
     let said = bed.greet(&bed.signed(&wallet), "").await;
-    assert_eq!(said.status, 200);
+    assert_eq!(
+        said.status, 200,
+        "greeted before, so without another announcement"
+    );
     bed.greet("type=3&input=http://x/m.yaml", &said.cookie()).await;
     let forward = bed.forwarded(Method::GET, "/", &said.cookie()).await;
     assert_eq!((forward.user.id, forward.user.name.as_str()), (ada, "ada"));
@@ -264,7 +273,8 @@ async fn another_wallet_in_the_same_browser_ends_the_first_ones_cookie() {
 #[tokio::test]
 async fn a_cookie_over_tls_is_marked_for_tls() {
     let (bed, wallet) = (Bed::new().await, testbed::Wallet::new(1));
-    bed.link("ada", &wallet).await;
+    bed.cookie(&wallet).await;
+    bed.pass(1);
     let target = format!("/greet?{}", bed.signed(&wallet));
     let grid::Answer::Response(response) = bed.ask(Method::GET, &target, &[], true).await else {
         panic!("an answer");
