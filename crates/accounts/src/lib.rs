@@ -162,3 +162,11 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
         inner: std::sync::Arc::new(inner),
     })
 }
+
+impl Handle {
+    /// What the zone decides about money.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+}

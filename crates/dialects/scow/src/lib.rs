@@ -15,6 +15,7 @@ mod file_service;
 mod for_whom;
 mod job_service;
 mod row;
+mod server;
 mod submit;
 mod text;
 mod trouble;
@@ -88,6 +89,35 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
 pub fn routes(parts: Parts) -> Routes {
     let mut builder = Routes::builder();
     add_to(&mut builder, parts);
+    builder.routes()
+}
+
+/// What the protocol's management side is served from.
+#[derive(Clone)]
+pub struct Management {
+    /// Who callers are and what they may do.
+    pub access: Access,
+    /// Knows who pays, and what.
+    pub accounts: accounts::Handle,
+    /// Runs jobs.
+    pub jobs: jobs::Handle,
+    /// The id of the zone's cluster, the one that `jobs` and `accounts` have.
+    pub cluster: String,
+    /// Tells how long a job has run.
+    pub clock: Clock,
+}
+
+/// The services of SCOW's management side alone.
+#[must_use]
+pub fn management(parts: Management) -> Routes {
+    let mut builder = Routes::builder();
+    let side = server::Management {
+        callers: Callers::new(parts.access, parts.cluster),
+        accounts: parts.accounts,
+        jobs: parts.jobs,
+        clock: parts.clock,
+    };
+    server::add_management(&mut builder, side);
     builder.routes()
 }
 

@@ -1,0 +1,107 @@
+//! `scow.server.UserService`: users and the accounts that they are in.
+//!
+//! What it leaves to others: the rules (`accounts`), names and passwords (`access`).
+
+use access::Secret;
+use accounts::{Enrol, Error, Join, Look, NewMember, NewPerson};
+use tonic::{Code, Request, Response, Status};
+use wire::scow::server::{
+    AddUserToAccountRequest, AddUserToAccountResponse, CreateUserRequest, CreateUserResponse,
+    GetUserInfoRequest, GetUserInfoResponse, GetUsersByIdsRequest, GetUsersByIdsResponse,
+    get_users_by_ids_response::UserInfo, user_service_server::UserService,
+};
+
+use crate::server::{Management, fault, fitting, row};
+
+#[tonic::async_trait]
+impl UserService for Management {
+    async fn get_user_info(
+        &self,
+        request: Request<GetUserInfoRequest>,
+    ) -> Result<Response<GetUserInfoResponse>, Status> {
+        let (permit, message) = self.permit::<Look, _>(request).await?;
+        let person = self.accounts.person(&permit, &message.user_id).await;
+        let person = person.map_err(|error| fault::accounts(error, &[]))?;
+        Ok(Response::new(row::person(person)))
+    }
+
+    async fn get_users_by_ids(
+        &self,
+        request: Request<GetUsersByIdsRequest>,
+    ) -> Result<Response<GetUsersByIdsResponse>, Status> {
+        let (permit, message) = self.permit::<Look, _>(request).await?;
+        let found = self.accounts.labels(&permit, &message.user_ids).await;
+        let found = found.map_err(|error| fault::accounts(error, &[]))?;
+        let users = found
+            .into_iter()
+            .map(|(user_id, user_name)| UserInfo { user_id, user_name });
+        let users = fitting(users.collect())?;
+        Ok(Response::new(GetUsersByIdsResponse { users }))
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<CreateUserRequest>,
+    ) -> Result<Response<CreateUserResponse>, Status> {
+        let (permit, message) = self.permit::<Enrol, _>(request).await?;
+        let new = NewPerson {
+            tenant: message.tenant_name,
+            name: message.identity_id,
+            label: message.name,
+            email: message.email,
+            password: Secret::from(message.password),
+        };
+        let made = self.accounts.create_user(permit, new).await;
+        let made = made.map_err(|error| {
+            if matches!(error, Error::UserExists { .. }) {
+                return fault::word(Code::AlreadyExists, "EXISTS_IN_SCOW");
+            }
+            if matches!(error, Error::TenantNotFound { .. }) {
+                // The pages know no other code for it (contract of the management side, 10.2).
+                return Status::new(Code::Internal, error.to_string());
+            }
+            fault::accounts(
+                error,
+                &[
+                    ("tenant", "tenant_name"),
+                    ("name", "identity_id"),
+                    ("label", "name"),
+                ],
+            )
+        })?;
+        Ok(Response::new(CreateUserResponse {
+            id: made.number,
+            created_in_auth: true,
+        }))
+    }
+
+    async fn add_user_to_account(
+        &self,
+        request: Request<AddUserToAccountRequest>,
+    ) -> Result<Response<AddUserToAccountResponse>, Status> {
+        let (permit, message) = self.permit::<Join, _>(request).await?;
+        let new = NewMember {
+            tenant: Some(message.tenant_name),
+            account: message.account_name,
+            user: message.user_id,
+        };
+        let added = self.accounts.add_user(permit, new).await;
+        added.map_err(|error| {
+            if matches!(error, Error::UserNotFound { .. } | Error::TenantNotFound { .. }) {
+                return fault::word(Code::NotFound, "USER_OR_TENANT_NOT_FOUND");
+            }
+            if matches!(error, Error::AccountNotFound { .. }) {
+                return fault::word(Code::NotFound, "ACCOUNT_OR_TENANT_NOT_FOUND");
+            }
+            fault::accounts(
+                error,
+                &[
+                    ("tenant", "tenant_name"),
+                    ("account", "account_name"),
+                    ("user", "user_id"),
+                ],
+            )
+        })?;
+        Ok(Response::new(AddUserToAccountResponse {}))
+    }
+}
