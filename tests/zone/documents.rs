@@ -103,7 +103,8 @@ fn every_soke_command_that_a_document_shows_is_one_of_the_binary() {
             // `soke user add anna` is asked as `soke help user add`: what is no subcommand is an argument.
             let known = |depth: usize| {
                 let mut command = Command::new(SOKE);
-                command.arg("help").args(words.iter().take(depth)).env_clear();
+                let names = words.iter().take_while(|word| !word.starts_with('-'));
+                command.arg("help").args(names.take(depth)).env_clear();
                 run(command, "", LONG)
             };
             let help = known(1);

@@ -277,6 +277,15 @@ impl Zone {
         self.server.as_ref().expect("a server runs").id()
     }
 
+    /// The processes that supervise what runs on the zone's machine and on the second one there.
+    pub(crate) fn stages(&self) -> Vec<u32> {
+        let machines = [self.data(), self.data().join("second")];
+        let stages = machines.iter().flat_map(|machine| stages(machine));
+        stages
+            .map(|(_run, pid)| pid.as_raw_nonzero().get().cast_unsigned())
+            .collect()
+    }
+
     /// Sends the server a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a small number")).expect("not zero");
@@ -386,23 +395,27 @@ impl Zone {
 /// Ends the jobs and services that a test has left on the machine with this data folder: they outlive their server, and
 /// so would outlive the test.
 pub(crate) fn end_work(data: &Path) {
-    let folders = ["node/jobs", "node/services"].map(|name| data.join(name));
-    let runs = folders.iter().flat_map(fs::read_dir).flatten().flatten();
-    let stages: Vec<(PathBuf, Pid)> = runs
-        .filter_map(|run| {
-            let text = fs::read(run.path().join("stage.json")).ok()?;
-            let stage: serde_json::Value = serde_json::from_slice(&text).ok()?;
-            let pid = i32::try_from(stage["pid"].as_i64()?).ok()?;
-            Some((run.path(), Pid::from_raw(pid)?))
-        })
-        .filter(|(run, pid)| supervises(*pid, run))
-        .collect();
+    let stages = stages(data);
     for (_run, pid) in &stages {
         kill_process(*pid, Signal::TERM).ok();
     }
     for (run, pid) in &stages {
         testbed::eventually_blocking(Duration::from_secs(10), || !supervises(*pid, run));
     }
+}
+
+/// The folders and processes of what runs for the machine with this data folder.
+fn stages(data: &Path) -> Vec<(PathBuf, Pid)> {
+    let folders = ["node/jobs", "node/services"].map(|name| data.join(name));
+    let runs = folders.iter().flat_map(fs::read_dir).flatten().flatten();
+    runs.filter_map(|run| {
+        let text = fs::read(run.path().join("stage.json")).ok()?;
+        let stage: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        let pid = i32::try_from(stage["pid"].as_i64()?).ok()?;
+        Some((run.path(), Pid::from_raw(pid)?))
+    })
+    .filter(|(run, pid)| supervises(*pid, run))
+    .collect()
 }
 
 /// Whether the process is the stage of this run, and no later process with its number.
@@ -414,7 +427,9 @@ fn supervises(pid: Pid, run: &Path) -> bool {
 impl Drop for Zone {
     fn drop(&mut self) {
         self.end_server();
-        end_work(&self.data());
+        for machine in [self.data(), self.data().join("second")] {
+            end_work(&machine);
+        }
     }
 }
 

@@ -195,6 +195,19 @@ pub async fn list(
 }
 
 impl Access {
+    /// Lists sealed rows of this zone, as [`list`] does.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn list_audit(
+        &self,
+        permit: &Permit<Read>,
+        before: Option<i64>,
+        most: u32,
+    ) -> Result<Vec<Record>, Error> {
+        list(permit, &self.house.store, before, most).await
+    }
+
     /// Looks over the whole sealed trail and names the first place where it was tampered with.
     ///
     /// # Errors

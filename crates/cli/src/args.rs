@@ -47,6 +47,8 @@ pub enum Command {
     Payments(Payments),
     /// Show the balance of every book, and that together they are zero
     Ledger(Form),
+    /// Show who did what, the newest first (for administrators)
+    Audit(Audit),
     /// Set or change the password
     Password,
     /// Link wallets that sign in as you
@@ -139,6 +141,32 @@ pub enum NodesCommand {
         /// How the answer is written
         #[command(flatten)]
         form: Form,
+    },
+}
+
+/// How much of the audit trail.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Audit {
+    /// The most deeds to show
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub most: u32,
+    /// Write JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
+    /// What else to do
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+}
+
+/// What else can be done with the audit trail.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditCommand {
+    /// Look over the whole trail: whether it is as it was sealed
+    Verify {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -88,6 +88,14 @@ impl Zone {
         })
     }
 
+    /// The same, with the session of somebody else than the folder's owner.
+    pub(crate) fn here_as(data: &Path, name: &str) -> Result<Zone, Error> {
+        Ok(Zone {
+            file: SessionFile::of_person(data, name),
+            ..Zone::here(data)?
+        })
+    }
+
     /// A zone on another machine, known by its CA's fingerprint.
     pub(crate) fn elsewhere(server: Server, file: SessionFile) -> Result<Zone, Error> {
         let pin = server
@@ -147,7 +155,14 @@ impl Client {
     /// Connects once more, to wherever the zone stands now.
     pub(crate) async fn anew(&self) -> Result<Client, Error> {
         match &self.zone.data {
-            Some(data) => Client::to(Zone::here(data)?).await,
+            Some(data) => {
+                let file = self.zone.file.clone();
+                Client::to(Zone {
+                    file,
+                    ..Zone::here(data)?
+                })
+                .await
+            }
             None => Client::to(self.zone.clone()).await,
         }
     }

@@ -94,6 +94,24 @@ pub(crate) async fn logs(surroundings: &Surroundings, which: &Logs) -> Result<()
     Ok(())
 }
 
+/// Everything that a job writes to its standard output until it has ended.
+pub(crate) async fn output(client: &Client, number: u32) -> Result<Vec<u8>, Error> {
+    let message = v1::FollowOutputRequest {
+        number,
+        stream: Stream::Stdout.into(),
+        offset: 0,
+    };
+    let mut jobs = JobServiceClient::new(client.channel());
+    let mut chunks = client
+        .call(message, |request| jobs.follow_output(request))
+        .await?;
+    let mut whole = Vec::new();
+    while let Some(chunk) = chunks.message().await.map_err(|status| client.refused(&status))? {
+        whole.extend_from_slice(&chunk.chunk);
+    }
+    Ok(whole)
+}
+
 /// The job that was submitted last.
 pub(crate) async fn newest(client: &Client) -> Result<Option<v1::Job>, Error> {
     let message = v1::ListJobsRequest {

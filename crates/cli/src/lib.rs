@@ -12,6 +12,7 @@
 
 mod accounts;
 mod args;
+mod audit;
 mod client;
 mod error;
 mod files;
@@ -35,8 +36,9 @@ mod users;
 mod wallets;
 
 pub use args::{
-    Account, Basis, Charges, Command, Deploy, Form, Get, Jobs, Logs, Nc, Nodes, NodesCommand, OneJob, Pay,
-    Payments, Price, Run, Services, ServicesCommand, SignIn, Token, TokenCommand, User, Wallet,
+    Account, Audit, AuditCommand, Basis, Charges, Command, Deploy, Form, Get, Jobs, Logs, Nc, Nodes,
+    NodesCommand, OneJob, Pay, Payments, Price, Run, Services, ServicesCommand, SignIn, Token, TokenCommand,
+    User, Wallet,
 };
 pub use client::Surroundings;
 pub use error::{Error, exit_code};
@@ -50,6 +52,7 @@ pub use place::{Listener, Listeners, write_private};
 pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8, Error> {
     match command {
         Command::Run(what) => return Box::pin(run::run(surroundings, what)).await,
+        Command::Audit(asked) => return audit::audit(surroundings, asked).await,
         Command::Deploy(what) => return services::deploy(surroundings, &what).await,
         Command::Services(asked) => services::services(surroundings, asked).await?,
         Command::SignIn(how) => sign_in::sign_in(surroundings, &how).await?,

@@ -88,7 +88,7 @@ fn read(file: &str) -> Result<String, Error> {
 }
 
 /// The service once it is ready, failed or stopped, or when the time is over.
-async fn settled(client: &Client, id: &str, within: Duration) -> Result<v1::Service, Error> {
+pub(crate) async fn settled(client: &Client, id: &str, within: Duration) -> Result<v1::Service, Error> {
     let mut left = within;
     loop {
         let wait = left.min(LONGEST);
@@ -208,7 +208,8 @@ fn row(service: &v1::Service) -> String {
     line.trim_end().to_owned()
 }
 
-fn state_word(service: &v1::Service) -> &'static str {
+/// The state as one lower-case word.
+pub(crate) fn state_word(service: &v1::Service) -> &'static str {
     match service.state() {
         ServiceState::Unspecified => "unknown",
         ServiceState::Pending => "pending",

@@ -62,6 +62,13 @@ impl SessionFile {
         }
     }
 
+    /// The session of somebody else, kept beside the owner's.
+    pub(crate) fn of_person(data: &Path, name: &str) -> Self {
+        Self {
+            path: data.join("client").join(format!("session-{name}.json")),
+        }
+    }
+
     /// The session on another machine, below the user's own settings.
     pub(crate) fn in_settings(settings: &Path) -> Self {
         Self {

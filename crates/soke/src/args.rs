@@ -28,6 +28,12 @@ pub(crate) enum Command {
     Up(Up),
     /// Stop the server of the data folder and wait until it has ended
     Stop,
+    /// Stop the server, end everything that the zone runs on this machine, and remove the data folder
+    Remove {
+        /// Do it: all homes in the folder go with it
+        #[arg(long)]
+        yes: bool,
+    },
     /// Make this machine a node of the zone on another one, and stay up until stopped
     Join(Join),
     /// Stand as the gRPC document's example server, Greeter and HelloService, until stopped
@@ -71,6 +77,9 @@ pub(crate) struct Join {
     /// What to call this machine; otherwise it is called by its host name
     #[arg(long, value_name = "NAME", requires = "server")]
     pub(crate) name: Option<String>,
+    /// End when standard input ends: with the process that started this one, however that ends
+    #[arg(long, hide = true)]
+    pub(crate) while_stdin_is_open: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use model::ErrorKind;
 
-use crate::{config, join_token, lock, stop};
+use crate::{config, join_token, lock, remove, stop};
 
 /// The exit code for wrong arguments.
 pub(crate) const USAGE: u8 = 64;
@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     /// The server cannot be stopped.
     #[error("{0}")]
     Stop(#[from] stop::Error),
+    /// The zone cannot be removed.
+    #[error("{0}")]
+    Remove(#[from] remove::Error),
     /// A client command failed.
     #[error("{0}")]
     Client(#[from] cli::Error),
@@ -63,6 +66,7 @@ impl Failure {
             Failure::Place(_)
             | Failure::Lock(_)
             | Failure::Stop(_)
+            | Failure::Remove(_)
             | Failure::Token(_)
             | Failure::Client(_)
             | Failure::Room { .. }
@@ -84,6 +88,7 @@ impl Failure {
                 Some("use that one, stop it with `soke stop`, or name another folder with --data".to_owned())
             }
             Failure::Client(fault) => fault.cure(),
+            Failure::Remove(remove::Error::Unconfirmed(_)) => Some("say --yes".to_owned()),
             Failure::Token(fault) => Some(fault.cure()),
             Failure::Room {
                 kind: ErrorKind::Precondition,
@@ -94,6 +99,7 @@ impl Failure {
             | Failure::Place(_)
             | Failure::Lock(lock::Error::File { .. })
             | Failure::Stop(_)
+            | Failure::Remove(_)
             | Failure::Room { .. }
             | Failure::System(_) => None,
         }
@@ -105,7 +111,10 @@ impl Failure {
             Failure::Lock(lock::Error::Held { .. }) => TEMPORARY,
             Failure::Lock(lock::Error::File { .. }) | Failure::System(_) => SOFTWARE,
             Failure::Stop(_) => UNAVAILABLE,
-            Failure::Token(_) => USAGE,
+            Failure::Token(_) | Failure::Remove(remove::Error::Unconfirmed(_)) => USAGE,
+            Failure::Remove(remove::Error::NoZone(_)) => cli::exit_code(ErrorKind::NotFound),
+            Failure::Remove(remove::Error::Late(_)) => TEMPORARY,
+            Failure::Remove(remove::Error::Folder { .. }) => SOFTWARE,
             Failure::Client(fault) => fault.exit_code(),
             Failure::Room { kind, .. } => cli::exit_code(*kind),
         }
@@ -119,6 +128,7 @@ impl Failure {
             | Failure::Place(_)
             | Failure::Lock(_)
             | Failure::Stop(_)
+            | Failure::Remove(_)
             | Failure::Token(_)
             | Failure::Room { .. }
             | Failure::Client(_) => return false,
@@ -148,6 +158,7 @@ rooms! {
     access::Error => "open the zone", None;
     confine::Error => "look at this machine", None;
     jobs::Error => "open the jobs", None;
+    stage::Error => "end what runs", None;
     services::Error => "open the services", None;
     nodes::Error => "open the nodes", None;
     accounts::Error => "open the accounts", None;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use agent::node::{Invitation, Settings};
-use tasks::{Clock, Tasks};
+use tasks::{Clock, Policy, Tasks};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -47,21 +47,28 @@ pub(crate) fn join(asked: &Join, data: Option<&Path>, environment: &Environment)
 
 async fn stay(asked: &Join, config: &Config) -> Result<u8, Failure> {
     let file = wiring::node_folder(config).join("node.toml");
-    let mut signals = StopSignals::listen().map_err(Failure::System)?;
+    let signals = StopSignals::listen().map_err(Failure::System)?;
     let (clock, tasks) = (Clock::system(), Tasks::new());
     let (link, work) = (tasks.child(), tasks.child());
+    let mut end = End {
+        signals,
+        stdin: Tasks::new(),
+        watches: false,
+    };
     if let Some(server) = &asked.server {
         let invitation = Invitation {
             server: server.clone(),
             token: join_token::read(asked)?,
             name: asked.name.clone().unwrap_or_else(machine::name),
         };
+        end.watch_stdin(asked)?;
         let joining = agent::node::join(&file, &invitation, &clock);
         tokio::select! {
             joined = joining => drop(joined?),
-            () = signals.next() => return Ok(0),
+            () = end.come() => return Ok(0),
         }
     }
+    end.watch_stdin(asked)?;
     let member = agent::node::read(&file)?;
     let (name, address) = (&member.name, &member.address);
     say(&format!(
@@ -81,7 +88,7 @@ async fn stay(asked: &Join, config: &Config) -> Result<u8, Failure> {
     let mut kept = pin!(kept);
     tokio::select! {
         kept = &mut kept => kept?,
-        () = signals.next() => {
+        () = end.come() => {
             // Calls that run end first; jobs go on without their agent.
             link.token().cancel();
             if let Ok(kept) = tokio::time::timeout(GRACE, kept).await {
@@ -91,6 +98,42 @@ async fn stay(asked: &Join, config: &Config) -> Result<u8, Failure> {
     }
     tasks.stop(REST).await;
     Ok(0)
+}
+
+/// What this process ends with.
+struct End {
+    signals: StopSignals,
+    /// Cancelled when standard input ends, where that is watched.
+    stdin: Tasks,
+    watches: bool,
+}
+
+impl End {
+    /// Watches standard input from here on, where that was asked for; once is enough.
+    fn watch_stdin(&mut self, asked: &Join) -> Result<(), Failure> {
+        if !asked.while_stdin_is_open || self.watches {
+            return Ok(());
+        }
+        self.watches = true;
+        let ended = self.stdin.token();
+        let watch = move || {
+            // Whatever ends it, an error too, there is nobody on the other side.
+            drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
+            ended.cancel();
+        };
+        // Nobody waits for this thread: a read of standard input cannot be called off.
+        let started = self.stdin.thread("soke.standard input", Policy::MayEnd, watch);
+        started.map_err(Failure::System)
+    }
+
+    /// Waits for a signal, or the end of standard input where that is watched.
+    async fn come(&mut self) {
+        let stdin = self.stdin.token();
+        tokio::select! {
+            () = self.signals.next() => {}
+            () = stdin.cancelled() => {}
+        }
+    }
 }
 
 fn say(text: &str) -> Result<(), Failure> {

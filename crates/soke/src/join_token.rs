@@ -118,6 +118,7 @@ mod tests {
             token_file: file.map(Path::to_owned),
             token_may_be_seen: may_be_seen,
             name: None,
+            while_stdin_is_open: false,
         }
     }
 

@@ -13,6 +13,8 @@ mod join_token;
 mod lock;
 mod log;
 mod machine;
+mod remove;
+mod second;
 mod signals;
 mod stop;
 mod test_zone;
@@ -63,6 +65,11 @@ fn perform(command: Command, flags: Flags, environment: &Environment) -> Result<
             let place = Place::find(flags.data.as_deref(), environment)?;
             stop::stop(&place.folder)?;
             print("stopped\n").map(|()| 0)
+        }
+        Command::Remove { yes } => {
+            let place = Place::find(flags.data.as_deref(), environment)?;
+            remove::remove(&place.folder, yes)?;
+            print("removed\n").map(|()| 0)
         }
         Command::Config(ConfigCommand::Show { config }) => {
             let flags = Flags { config, ..flags };

@@ -1,6 +1,6 @@
 //! `soke up`: the order in which the rooms start and stop, written down in this one place.
 //!
-//! Start: data folder -> store -> access -> slices -> doors -> this machine as a node -> run files -> the owner. Stop:
+//! Start: data folder -> store -> access -> slices -> doors -> this machine as a node, and a second one on it -> run files -> the owner. Stop:
 //! listen to no node -> refuse new calls and drain the running ones, bounded -> the slices' reconcilers -> access ->
 //! store. Jobs go on: their stages are
 //! processes of their own, and the next start takes them up again. What it leaves to others: what joins two
@@ -25,6 +25,7 @@ use crate::{
     failure::Failure,
     lock::Lock,
     log,
+    second::Second,
     signals::StopSignals,
     test_zone,
     wiring::{self, Doors},
@@ -49,6 +50,8 @@ struct Groups {
     nodes: Tasks,
     /// This machine's own link.
     link: Tasks,
+    /// The second machine on this one.
+    second: Tasks,
     doors: Tasks,
     slices: Tasks,
     access: Tasks,
@@ -72,6 +75,8 @@ struct House {
     /// The native listener.
     native: SocketAddr,
     doors: Doors,
+    /// Whether there is a second machine on this one.
+    has_second: bool,
 }
 
 /// Starts the zone and keeps it up until a signal.
@@ -155,6 +160,7 @@ impl Groups {
         Self {
             nodes: all.child(),
             link: all.child(),
+            second: all.child(),
             doors: all.child(),
             slices: all.child(),
             access: all.child(),
@@ -239,6 +245,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         work: slices,
     };
     wiring::start_own_node(own).await?;
+    let has_second = second_again(config, &nodes, clock, native, &groups.second).await?;
     write_run_files(config, &access, &bound)?;
     Ok(House {
         groups,
@@ -246,7 +253,26 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         access,
         native,
         doors,
+        has_second,
     })
+}
+
+/// Starts the second machine on this one again, where an earlier start has made one.
+async fn second_again(
+    config: &Config,
+    nodes: &nodes::Handle,
+    clock: &Clock,
+    native: SocketAddr,
+    tasks: &Tasks,
+) -> Result<bool, Failure> {
+    let second = Second::of(config);
+    let server = wiring::own_address(native).to_string();
+    let member = wiring::come_back(nodes, clock, &second.record(), &server).await?;
+    let is_there = member.is_some();
+    if is_there {
+        second.keep(None, tasks);
+    }
+    Ok(is_there)
 }
 
 /// Opens the listeners of the protocols that speak plain HTTP.
@@ -299,10 +325,13 @@ async fn tell(config: &Config, house: &House, begun: model::Timestamp, told: &To
         address: wiring::reached_at(config, house.native),
         owner_code: owner_code.map(|code| code.expose().to_owned()),
         show: told.show,
+        has_second: house.has_second,
         program: told.program.clone(),
         test: config.test,
     };
-    Ok(cli::story::tell(beginning).await?)
+    let second = Second::of(config);
+    let join = |invitation| second.keep(Some(invitation), &house.groups.second);
+    Ok(cli::story::tell(beginning, join).await?)
 }
 
 /// Stops everything in order. A second signal ends the process at once.
@@ -314,12 +343,18 @@ async fn stop(house: House, signals: &mut StopSignals) -> Result<u8, Failure> {
             access,
             native: _,
             doors,
+            has_second: _,
         } = house;
         // The streams of news would else hold the doors open.
         let mut late = groups.nodes.stop(STEP).await.late;
-        let (closed, unlinked) = tokio::join!(doors.close(DRAIN), groups.link.stop(DRAIN));
+        let (closed, unlinked, second) = tokio::join!(
+            doors.close(DRAIN),
+            groups.link.stop(DRAIN),
+            groups.second.stop(DRAIN)
+        );
         late.extend(closed);
         late.extend(unlinked.late);
+        late.extend(second.late);
         late.extend(groups.doors.stop(STEP).await.late);
         late.extend(groups.slices.stop(STEP).await.late);
         drop(access);

@@ -30,7 +30,7 @@ pub(crate) use jobs_here::{jobs_here, jobs_node};
 pub(crate) use litekube_doors::open_litekube_doors;
 pub(crate) use node_work::{NodeParts, node_folder, node_work};
 pub(crate) use nodes_here::{door_for_nodes, nodes_here};
-pub(crate) use own_node::{OwnNode, start_own_node};
+pub(crate) use own_node::{OwnNode, come_back, own_address, start_own_node};
 pub(crate) use reach::reach_services;
 pub(crate) use services_here::{services_here, services_node, tunnel_ports};
 pub(crate) use this_machine::{PROGRAM, this_machine};

@@ -10,6 +10,7 @@
 //! Invariants: no secret is compared, logged or kept here; what a caller reads of a failure is a code, a
 //! sentence and, where fields are at fault, all of them at once.
 
+mod audit;
 mod fault;
 mod job;
 mod job_form;
@@ -25,13 +26,15 @@ mod zone;
 use access::Access;
 use tonic::service::{Routes, RoutesBuilder};
 use wire::soke::v1::{
-    job_service_server::JobServiceServer, node_service_server::NodeServiceServer,
-    service_service_server::ServiceServiceServer, session_service_server::SessionServiceServer,
-    user_service_server::UserServiceServer, zone_service_server::ZoneServiceServer,
+    audit_service_server::AuditServiceServer, job_service_server::JobServiceServer,
+    node_service_server::NodeServiceServer, service_service_server::ServiceServiceServer,
+    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
+    zone_service_server::ZoneServiceServer,
 };
 
 pub use zone::{Check, Health, Zone};
 
+use audit::Trail;
 use caller::Callers;
 use job::Jobs;
 use node::Nodes;
@@ -66,6 +69,9 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     } = parts;
     let callers = Callers::new(access, "native");
     routes.add_service(SessionServiceServer::new(Sessions {
+        callers: callers.clone(),
+    }));
+    routes.add_service(AuditServiceServer::new(Trail {
         callers: callers.clone(),
     }));
     routes.add_service(UserServiceServer::new(Users {

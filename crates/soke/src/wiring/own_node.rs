@@ -41,8 +41,8 @@ pub(crate) struct OwnNode<'a> {
 /// Makes this machine a node of its own zone where it is none yet, and waits until it can take jobs.
 pub(crate) async fn start_own_node(parts: OwnNode<'_>) -> Result<(), Failure> {
     let file = node_folder(parts.config).join("node.toml");
-    let server = reached_at(parts.server).to_string();
-    let member = match come_back(&parts, &file, &server).await? {
+    let server = own_address(parts.server).to_string();
+    let member = match come_back(parts.nodes, parts.clock, &file, &server).await? {
         Some(member) => member,
         None => join(&parts, &file, &server).await?,
     };
@@ -79,19 +79,24 @@ pub(crate) async fn start_own_node(parts: OwnNode<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Goes on as the node that this machine was, with a fresh certificate: the one before may have ended while the server
-/// was down. None where it was no node of this zone.
-async fn come_back(parts: &OwnNode<'_>, file: &Path, server: &str) -> Result<Option<Member>, Failure> {
-    let Ok(member) = agent::node::read(file) else {
+/// Goes on as the node that the file at `path` speaks of, with a fresh certificate: the one before may have ended while
+/// the server was down. None where it was no node of this zone.
+pub(crate) async fn come_back(
+    nodes: &nodes::Handle,
+    clock: &Clock,
+    path: &Path,
+    server: &str,
+) -> Result<Option<Member>, Failure> {
+    let Ok(member) = agent::node::read(path) else {
         return Ok(None);
     };
     let Ok(id) = member.node_id.parse() else {
         return Ok(None);
     };
-    let request = agent::node::certificate_request(file)?;
-    match parts.nodes.renew_own(id, &request).await {
+    let request = agent::node::certificate_request(path)?;
+    match nodes.renew_own(id, &request).await {
         Ok(certificate) => {
-            agent::node::keep_certificate(file, &certificate, server, parts.clock)?;
+            agent::node::keep_certificate(path, &certificate, server, clock)?;
             Ok(Some(member))
         }
         // Another zone's, as where the store was replaced.
@@ -132,7 +137,7 @@ fn names(wanted: &str, owner: &str) -> Vec<String> {
 }
 
 /// How this machine reaches its own listener.
-fn reached_at(bound: SocketAddr) -> SocketAddr {
+pub(crate) fn own_address(bound: SocketAddr) -> SocketAddr {
     let ip: IpAddr = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -143,7 +148,7 @@ fn reached_at(bound: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{names, reached_at};
+    use super::{names, own_address};
 
     #[test]
     fn another_name_is_tried_where_one_is_taken_and_the_owners_is_none() {
@@ -166,7 +171,7 @@ mod tests {
             ("[::]:7443", "[::1]:7443"),
             ("192.0.2.7:1", "192.0.2.7:1"),
         ] {
-            assert_eq!(reached_at(bound.parse().unwrap()).to_string(), reached);
+            assert_eq!(own_address(bound.parse().unwrap()).to_string(), reached);
         }
     }
 }
