@@ -38,15 +38,15 @@ impl FrontEnd {
     /// A front end of this name, with this token, whose right never reaches further than the role `ceiling`.
     ///
     /// # Errors
-    /// `Invalid` for a token that is not 32 to 1024 visible ASCII characters.
+    /// `Invalid` for a token that is not 32 to 1024 of the letters that a bearer may have (RFC 6750, section 2.1).
     pub fn new(name: &str, token: &Secret, ceiling: Role) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let text = token.expose();
         let fits = (Self::SHORTEST_TOKEN..=Self::LONGEST_TOKEN).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_graphic());
+            && text.bytes().all(is_token_byte);
         if !fits {
-            let what = format!("has {} bytes, or holds others than visible ASCII", text.len());
-            faults.add("front end token", what, "32 to 1024 visible ASCII characters");
+            let what = format!("has {} bytes, or some that no bearer has", text.len());
+            faults.add("front end token", what, "32 to 1024 of A-Z a-z 0-9 - . _ ~ + / =");
         }
         faults.check()?;
         Ok(Self {
@@ -60,6 +60,10 @@ impl FrontEnd {
         let shown = digest::sha256(token.expose().as_bytes());
         shown.ct_eq(&self.token_hash).into()
     }
+}
+
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
 /// A front end that makes a call.

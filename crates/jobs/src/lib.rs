@@ -24,6 +24,7 @@ mod get;
 mod job;
 mod list;
 pub mod node;
+mod offered;
 mod output;
 mod reconcile;
 mod record;
@@ -48,6 +49,7 @@ pub use error::Error;
 pub use get::Counts;
 pub use job::{Job, Which};
 pub use list::{Filter, Page};
+pub use offered::Offered;
 pub use record::MIGRATIONS;
 pub use state::State;
 

@@ -30,7 +30,7 @@ impl Handle {
         Ok(settled.err().unwrap_or_default())
     }
 
-    async fn offers(&self) -> Result<Vec<Offer>, Error> {
+    pub(crate) async fn offers(&self) -> Result<Vec<Offer>, Error> {
         let nodes = self.inner.nodes.all().await?;
         let offer = |known: Known| Offer {
             capacity: known.node.capacity(),
@@ -166,7 +166,7 @@ impl New {
 }
 
 /// What the nodes have together that were heard of.
-fn whole(offers: &[Offer]) -> Whole {
+pub(crate) fn whole(offers: &[Offer]) -> Whole {
     let known = offers.iter().filter_map(|offer| offer.capacity.as_ref());
     known.fold(Whole::default(), |sum, capacity| Whole {
         cores: sum.cores.saturating_add(u64::from(capacity.cores)),

@@ -68,12 +68,19 @@ impl Callers {
     /// # Errors
     /// UNAUTHENTICATED for a bearer that is not good or not well formed.
     pub async fn bearer(&self, metadata: &MetadataMap, peer: &Peer) -> Result<Option<Actor>, Status> {
-        let bearer = rpc::bearer(metadata).map_err(|error| fault::shown(error.kind(), &error))?;
-        let Some(bearer) = bearer else {
+        let Some(token) = token(metadata)? else {
             return Ok(None);
         };
-        let credential = Credential::Bearer(Secret::from(bearer.into_text()));
-        let actor = self.access.authenticate(credential, peer).await;
+        let actor = self.access.authenticate(Credential::Bearer(token), peer).await;
         actor.map(Some).map_err(fault::access)
     }
+}
+
+/// The token behind a call's `authorization: Bearer`; nothing where the call carries none.
+///
+/// # Errors
+/// UNAUTHENTICATED for one that is not well formed.
+pub fn token(metadata: &MetadataMap) -> Result<Option<Secret>, Status> {
+    let bearer = rpc::bearer(metadata).map_err(|error| fault::shown(error.kind(), &error))?;
+    Ok(bearer.map(|bearer| Secret::from(bearer.into_text())))
 }

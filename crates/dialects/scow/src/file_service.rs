@@ -32,9 +32,11 @@ impl FileService for Files {
         request: Request<GetHomeDirectoryRequest>,
     ) -> Result<Response<GetHomeDirectoryResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<files::Home>(&metadata, &extensions).await?;
         let GetHomeDirectoryRequest { user_id, cluster } = message;
-        self.callers.check(&permit, &user_id, &cluster, Ok(()))?;
+        let caller = self
+            .callers
+            .caller::<files::Home>(&metadata, &extensions, &user_id);
+        let (permit, ()) = self.callers.check(caller.await?, &user_id, &cluster, Ok(()))?;
         let path = self.files.home(&permit).await.map_err(fault::file_or_folder)?;
         Ok(Response::new(GetHomeDirectoryResponse { path }))
     }
@@ -44,11 +46,12 @@ impl FileService for Files {
         request: Request<ReadDirectoryRequest>,
     ) -> Result<Response<ReadDirectoryResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<files::List>(&metadata, &extensions).await?;
-        let path = path(&message.path);
-        let path = self
+        let (user_id, cluster) = (&message.user_id, &message.cluster);
+        let caller = self
             .callers
-            .check(&permit, &message.user_id, &message.cluster, path)?;
+            .caller::<files::List>(&metadata, &extensions, user_id);
+        let path = path(&message.path);
+        let (permit, path) = self.callers.check(caller.await?, user_id, cluster, path)?;
         let pages = self.files.list(&permit, &path).map_err(fault::folder);
         Ok(Response::new(collect(pages.boxed()).await?))
     }
@@ -58,11 +61,12 @@ impl FileService for Files {
         request: Request<DownloadRequest>,
     ) -> Result<Response<BoxStream<DownloadResponse>>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<files::Read>(&metadata, &extensions).await?;
-        let path = path(&message.path);
-        let path = self
+        let (user_id, cluster) = (&message.user_id, &message.cluster);
+        let caller = self
             .callers
-            .check(&permit, &message.user_id, &message.cluster, path)?;
+            .caller::<files::Read>(&metadata, &extensions, user_id);
+        let path = path(&message.path);
+        let (permit, path) = self.callers.check(caller.await?, user_id, cluster, path)?;
         let chunks = self.files.read(&permit, &path, 0);
         let frames = chunks.map(|chunk| {
             let chunk = chunk.map_err(fault::file)?;

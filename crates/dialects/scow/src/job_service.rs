@@ -43,7 +43,10 @@ impl JobService for Jobs {
         request: Request<SubmitJobRequest>,
     ) -> Result<Response<SubmitJobResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<Submit>(&metadata, &extensions).await?;
+        let caller = self
+            .callers
+            .caller::<Submit>(&metadata, &extensions, &message.user_id);
+        let caller = caller.await?;
         let (user_id, cluster) = (message.user_id.clone(), message.cluster.clone());
         let extras = refuse_extras(&message);
         let (draft, mut faults) = draft(message, self.callers.cluster());
@@ -54,7 +57,7 @@ impl JobService for Jobs {
             .map_err(|error| self.fault(error))?;
         fault::add_draft(&mut faults, &wrong);
         let checked = if faults.is_empty() { Ok(draft) } else { Err(faults) };
-        let draft = self.callers.check(&permit, &user_id, &cluster, checked)?;
+        let (permit, draft) = self.callers.check(caller, &user_id, &cluster, checked)?;
         extras?;
         let job = self.jobs.submit(permit, draft).await;
         let job = job.map_err(|error| self.fault(error))?;
@@ -66,9 +69,12 @@ impl JobService for Jobs {
         request: Request<ListRunningJobsRequest>,
     ) -> Result<Response<ListRunningJobsResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<List>(&metadata, &extensions).await?;
-        self.callers
-            .check(&permit, &message.user_id, &message.cluster, Ok(()))?;
+        let caller = self
+            .callers
+            .caller::<List>(&metadata, &extensions, &message.user_id);
+        let (permit, ()) = self
+            .callers
+            .check(caller.await?, &message.user_id, &message.cluster, Ok(()))?;
         let filter = Filter {
             unfinished_only: true,
             ..Filter::default()
@@ -82,11 +88,13 @@ impl JobService for Jobs {
         request: Request<ListAllJobsRequest>,
     ) -> Result<Response<ListAllJobsResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<List>(&metadata, &extensions).await?;
-        let filter = between(message.start_time, message.end_time);
-        let filter = self
+        let caller = self
             .callers
-            .check(&permit, &message.user_id, &message.cluster, filter)?;
+            .caller::<List>(&metadata, &extensions, &message.user_id);
+        let filter = between(message.start_time, message.end_time);
+        let (permit, filter) =
+            self.callers
+                .check(caller.await?, &message.user_id, &message.cluster, filter)?;
         let results = self.rows(&permit, filter, row::any).await?;
         Ok(Response::new(ListAllJobsResponse { results }))
     }
@@ -96,7 +104,10 @@ impl JobService for Jobs {
         request: Request<CancelJobRequest>,
     ) -> Result<Response<CancelJobResponse>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let permit = self.callers.permit::<Cancel>(&metadata, &extensions).await?;
+        let caller = self
+            .callers
+            .caller::<Cancel>(&metadata, &extensions, &message.user_id);
+        let caller = caller.await?;
         let mut faults = FieldFaults::new();
         faults.check(
             message.job_id > 0,
@@ -109,10 +120,15 @@ impl JobService for Jobs {
         } else {
             Err(faults)
         };
-        let number = self
+        let (permit, number) = self
             .callers
-            .check(&permit, &message.user_id, &message.cluster, number)?;
-        let look = self.callers.permit::<Get>(&metadata, &extensions).await?;
+            .check(caller, &message.user_id, &message.cluster, number)?;
+        let look = self
+            .callers
+            .caller::<Get>(&metadata, &extensions, &message.user_id);
+        let (look, ()) = self
+            .callers
+            .check(look.await?, &message.user_id, &message.cluster, Ok(()))?;
         let found = self.jobs.get(look, number).await;
         let found = found.map_err(|error| self.fault(error))?;
         if Some(found.user) != permit.actor().user().map(|user| user.id) {

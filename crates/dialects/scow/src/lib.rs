@@ -10,10 +10,14 @@
 //! Invariants: a request's `user_id` is never believed: it must name the bearer's own user; a trailer is ASCII
 //! whatever a text holds; no answer is longer than a client takes.
 
+mod common;
+mod doors;
+mod error;
 mod fault;
 mod file_service;
 mod for_whom;
 mod job_service;
+mod portal;
 mod row;
 mod server;
 mod submit;
@@ -23,24 +27,12 @@ mod trouble;
 use access::Access;
 use tasks::Clock;
 use tonic::service::{Routes, RoutesBuilder};
-use wire::scow::{
-    common::config_service_server::{
-        ConfigService as CommonConfigService, ConfigServiceServer as CommonConfig,
-    },
-    portal::{
-        app_service_server::{AppService, AppServiceServer},
-        config_service_server::{ConfigService, ConfigServiceServer},
-        dashboard_service_server::{DashboardService, DashboardServiceServer},
-        desktop_service_server::{DesktopService, DesktopServiceServer},
-        file_service_server::FileServiceServer,
-        job_service_server::JobServiceServer,
-        shell_service_server::{ShellService, ShellServiceServer},
-    },
-};
 
-use file_service::Files;
+pub use doors::{Bound, Config, Doors, Handle, start};
+pub use error::Error;
+
+use common::Side;
 use for_whom::Callers;
-use job_service::Jobs;
 
 /// The most bytes of one answer: the limit that gRPC libraries put on a received message.
 const MOST_ANSWER: usize = 4 * 1024 * 1024;
@@ -60,36 +52,17 @@ pub struct Parts {
     pub clock: Clock,
 }
 
-/// Adds the services of SCOW's portal to those of a listener.
+/// Adds the services of SCOW's portal to those of a listener at which users show their own bearers.
 pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
-    let Parts {
-        access,
-        jobs,
-        files,
-        cluster,
-        clock,
-    } = parts;
-    let callers = Callers::new(access, cluster);
-    routes.add_service(JobServiceServer::new(Jobs {
-        callers: callers.clone(),
-        jobs,
-        clock,
-    }));
-    routes.add_service(FileServiceServer::new(Files { callers, files }));
-    routes.add_service(AppServiceServer::new(Unwritten));
-    routes.add_service(ConfigServiceServer::new(Unwritten));
-    routes.add_service(DashboardServiceServer::new(Unwritten));
-    routes.add_service(DesktopServiceServer::new(Unwritten));
-    routes.add_service(ShellServiceServer::new(Unwritten));
-    routes.add_service(CommonConfig::new(Unwritten));
+    let callers = Callers::new(parts.access.clone(), parts.cluster.clone());
+    common::add_to(routes, callers.clone(), parts.jobs.clone(), Side::Portal);
+    portal::add_to(routes, callers, parts);
 }
 
-/// The services of SCOW's portal alone.
+/// The services of the portal's own door, without the listener.
 #[must_use]
 pub fn routes(parts: Parts) -> Routes {
-    let mut builder = Routes::builder();
-    add_to(&mut builder, parts);
-    builder.routes()
+    doors::portal_routes(parts)
 }
 
 /// What the protocol's management side is served from.
@@ -107,26 +80,11 @@ pub struct Management {
     pub clock: Clock,
 }
 
-/// The services of SCOW's management side alone.
+/// The services of the management side's own door, without the listener.
 #[must_use]
 pub fn management(parts: Management) -> Routes {
-    let mut builder = Routes::builder();
-    let side = server::Management {
-        callers: Callers::new(parts.access, parts.cluster),
-        accounts: parts.accounts,
-        jobs: parts.jobs,
-        clock: parts.clock,
-    };
-    server::add_management(&mut builder, side);
-    builder.routes()
+    doors::server_routes(parts)
 }
 
 /// Services of which no call is written: each answers UNIMPLEMENTED.
 struct Unwritten;
-
-impl AppService for Unwritten {}
-impl ConfigService for Unwritten {}
-impl DashboardService for Unwritten {}
-impl DesktopService for Unwritten {}
-impl ShellService for Unwritten {}
-impl CommonConfigService for Unwritten {}

@@ -15,7 +15,7 @@ use wire::{
 use crate::text;
 
 /// The one QOS there is, under the name that Slurm gives it.
-const QOS: &str = "normal";
+pub(crate) const QOS: &str = "normal";
 
 /// Refuses what is asked for beside the job and not built, rather than leaving it undone.
 pub(crate) fn refuse_extras(message: &SubmitJobRequest) -> Result<(), Status> {

@@ -35,6 +35,43 @@ fn nothing_of_the_last_release_is_gone_or_changed() {
     );
 }
 
+/// The version of the last release; before the first, that of SCOW's packages, which ours began from.
+const LAST: wire::Version = wire::Version::read(include_str!("../../../../proto/baseline.version"));
+
+#[test]
+fn a_change_of_the_wire_moves_the_version_and_nothing_moves_it_back() {
+    let before = FileDescriptorSet::decode(BASELINE).unwrap();
+    let all = |set: &FileDescriptorSet| lines::of(set, |package| !lines::is_protobufs_own(package));
+    let (was, is) = (all(&before), all(&lines::built()));
+    let now = wire::VERSION;
+    let added = was != is;
+    assert!(
+        now >= LAST && (!added || (now.major, now.minor) > (LAST.major, LAST.minor)),
+        "proto/VERSION is {now:?}, the last release's was {LAST:?}, and the wire {} since: MINOR moves with it",
+        if added { "has changed" } else { "is the same" }
+    );
+}
+
+#[test]
+fn a_version_is_three_numbers() {
+    let read = wire::Version::read;
+    assert_eq!((read("1.0.14\n").major, read("1.0.14\n").patch), (1, 14));
+    assert!(read("1.10.0") > read("1.9.99"));
+    for bad in [
+        "",
+        "1",
+        "1.2",
+        "1.2.",
+        "1.2.3.4",
+        ".1.2",
+        "1.2.3-x",
+        "1..3",
+        "1234567.0.0",
+    ] {
+        assert!(std::panic::catch_unwind(|| read(bad)).is_err(), "{bad}");
+    }
+}
+
 #[test]
 fn the_baseline_holds_every_package_of_ours() {
     let before = FileDescriptorSet::decode(BASELINE).unwrap();
