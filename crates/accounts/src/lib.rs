@@ -24,6 +24,8 @@ mod numbers;
 mod pay;
 mod person;
 pub mod price;
+mod roster;
+mod rule;
 mod stubs;
 mod tenant;
 
@@ -45,6 +47,7 @@ pub use ledger::{Book, Ledger};
 pub use member::{MemberRole, Membership, NewMember};
 pub use pay::{Paid, Payment, PaymentFilter, Receipt};
 pub use person::{NewPerson, Person, PlatformRole, TenantRole};
+pub use roster::Member;
 pub use tenant::{DEFAULT_TENANT, Tenant};
 
 /// The tables of this slice.

@@ -40,21 +40,24 @@ pub(crate) async fn manage(surroundings: &Surroundings, command: Account) -> Res
             if form.json {
                 return say(as_json(&account));
             }
-            let (name, owner) = (&account.name, owner_of(&account));
+            let (name, owner) = (&account.name, &account.owner_user_name);
             say(format_args!(
                 "made {name} in tenant {}, owned by {owner}",
                 account.tenant
             ))
         }
         Account::List { tenant, form } => {
-            let all = listed(&client, &tenant, "").await?;
+            let message = v1::ListAccountsRequest { tenant };
+            let answer = client
+                .call(message, |request| accounts.list_accounts(request))
+                .await?;
             if !form.json {
                 say(format_args!(
                     "{:<24} {:<16} {:>16} {:>16}  {:<7}  {}",
                     "ACCOUNT", "TENANT", "BALANCE", "HELD", "STATE", "OWNER"
                 ))?;
             }
-            for account in &all {
+            for account in &answer.accounts {
                 if form.json {
                     say(as_json(account))?;
                 } else {
@@ -63,63 +66,64 @@ pub(crate) async fn manage(surroundings: &Surroundings, command: Account) -> Res
             }
             Ok(())
         }
-        Account::Show { name, form } => show(&one(&client, &name).await?, form.json),
+        Account::Show { name, form } => {
+            let found = one(&client, &name).await?;
+            show(&found, form.json)
+        }
         Account::AddUser { account, user, form } => {
+            let told = json!({"account": account, "user_name": user, "role": "user"});
+            let sentence = format!("{user} may run work that {account} pays for");
             let message = v1::AddMemberRequest {
                 account,
-                user_name: user.clone(),
+                user_name: user,
             };
-            let answer = client
+            client
                 .call(message, |request| accounts.add_member(request))
                 .await?;
-            let account = answer
-                .account
-                .ok_or(Error::Answer("a changed account without a record"))?;
-            if form.json {
-                return say(as_json(&account));
-            }
-            say(format_args!("{user} may run work that {} pays for", account.name))
+            if form.json { say(told) } else { say(sentence) }
         }
     }
 }
 
-async fn listed(client: &Client, tenant: &str, name: &str) -> Result<Vec<v1::Account>, Error> {
-    let message = v1::ListAccountsRequest {
-        tenant: tenant.to_owned(),
+/// The account of this name, and who is in it.
+pub(crate) async fn one(client: &Client, name: &str) -> Result<v1::GetAccountResponse, Error> {
+    let message = v1::GetAccountRequest {
         name: name.to_owned(),
     };
     let mut accounts = AccountServiceClient::new(client.channel());
-    let answer = client
-        .call(message, |request| accounts.list_accounts(request))
-        .await?;
-    Ok(answer.accounts)
+    client
+        .call(message, |request| accounts.get_account(request))
+        .await
 }
 
-/// The account of this name.
-pub(crate) async fn one(client: &Client, name: &str) -> Result<v1::Account, Error> {
-    let found = listed(client, "", name).await?;
-    found.into_iter().next().ok_or_else(|| Error::Refused {
-        kind: model::ErrorKind::NotFound,
-        message: format!("account {name} not found"),
-    })
-}
-
-fn show(account: &v1::Account, as_object: bool) -> Result<(), Error> {
+fn show(found: &v1::GetAccountResponse, as_object: bool) -> Result<(), Error> {
+    let account = found
+        .account
+        .as_ref()
+        .ok_or(Error::Answer("an account without a record"))?;
     if as_object {
-        return say(as_json(account));
+        let mut told = as_json(account);
+        let members = found.members.iter();
+        let members =
+            members.map(|member| json!({"user_name": member.user_name, "role": role_word(member.role())}));
+        told["members"] = members.collect();
+        return say(told);
     }
-    say(format_args!("account   {} ({})", account.name, state(account)))?;
-    say(format_args!("tenant    {}", account.tenant))?;
+    say(format_args!("account    {} ({})", account.name, state(account)))?;
+    if account.blocked {
+        say(format_args!("because    {}", account.reason))?;
+    }
+    say(format_args!("tenant     {}", account.tenant))?;
     if !account.comment.is_empty() {
-        say(format_args!("comment   {}", account.comment))?;
+        say(format_args!("comment    {}", account.comment))?;
     }
-    say(format_args!("balance   {}", sum(account.balance.as_ref())))?;
-    say(format_args!("held      {}", sum(account.held.as_ref())))?;
+    say(format_args!("balance    {}", sum(account.balance.as_ref())))?;
+    say(format_args!("held       {}", sum(account.held.as_ref())))?;
     let threshold = sum(account.block_threshold.as_ref());
-    say(format_args!("blocked   at {threshold} or below"))?;
-    for member in &account.members {
+    say(format_args!("threshold  {threshold}: blocked there and below"))?;
+    for member in &found.members {
         let role = role_word(member.role());
-        say(format_args!("{role:<9} {}", member.user_name))?;
+        say(format_args!("{role:<10} {}", member.user_name))?;
     }
     Ok(())
 }
@@ -132,18 +136,12 @@ fn row(account: &v1::Account) -> String {
         sum(account.balance.as_ref()),
         sum(account.held.as_ref()),
         state(account),
-        owner_of(account),
+        account.owner_user_name,
     )
 }
 
 const fn state(account: &v1::Account) -> &'static str {
     if account.blocked { "blocked" } else { "open" }
-}
-
-fn owner_of(account: &v1::Account) -> &str {
-    let mut members = account.members.iter();
-    let owner = members.find(|member| member.role() == AccountRole::Owner);
-    owner.map_or("", |owner| &owner.user_name)
 }
 
 const fn role_word(role: AccountRole) -> &'static str {
@@ -156,19 +154,18 @@ const fn role_word(role: AccountRole) -> &'static str {
 }
 
 fn as_json(account: &v1::Account) -> Value {
-    let members = account.members.iter();
-    let members: Vec<Value> = members
-        .map(|member| json!({"user_name": member.user_name, "role": role_word(member.role())}))
-        .collect();
     json!({
+        "account_id": account.account_id,
         "name": account.name,
         "tenant": account.tenant,
         "comment": account.comment,
+        "owner_user_name": account.owner_user_name,
+        "user_count": account.user_count,
         "balance": sum(account.balance.as_ref()),
         "held": sum(account.held.as_ref()),
         "block_threshold": sum(account.block_threshold.as_ref()),
         "blocked": account.blocked,
+        "reason": account.reason,
         "created_at": instant(account.created_at.as_ref()),
-        "members": members,
     })
 }

@@ -2,6 +2,8 @@
 //!
 //! What it leaves to others: what is charged when (the server).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use wire::soke::v1::{self, account_service_client::AccountServiceClient};
 
@@ -24,7 +26,11 @@ pub(crate) async fn pay(surroundings: &Surroundings, what: Pay) -> Result<(), Er
     let (account, tenant) = if what.tenant {
         (String::new(), what.account)
     } else {
-        (what.account, String::new())
+        let found = crate::accounts::one(&client, &name).await?;
+        let account = found
+            .account
+            .ok_or(Error::Answer("an account without a record"))?;
+        (account.name, account.tenant)
     };
     let message = v1::PayRequest {
         account,
@@ -38,7 +44,7 @@ pub(crate) async fn pay(surroundings: &Surroundings, what: Pay) -> Result<(), Er
     let (before, now) = (sum(paid.balance_before.as_ref()), sum(paid.balance.as_ref()));
     if what.form.json {
         return say(json!({
-            "payment_id": paid.payment_id,
+            "number": paid.number,
             "name": name,
             "amount": what.amount.to_string(),
             "balance_before": before,
@@ -134,7 +140,7 @@ pub(crate) async fn payments(surroundings: &Surroundings, which: &Payments) -> R
         }
         left = left.saturating_sub(u32::try_from(page.payments.len()).unwrap_or(u32::MAX));
         if page.next_page_token.is_empty() || left == 0 {
-            return remark(format_args!("together {}", sum(page.total_amount.as_ref())));
+            return Ok(());
         }
         page_token = page.next_page_token;
     }
@@ -147,22 +153,45 @@ pub(crate) async fn ledger(surroundings: &Surroundings, form: Form) -> Result<()
     let ledger = client
         .call(v1::GetLedgerRequest {}, |request| accounts.get_ledger(request))
         .await?;
+    let names = names(&client).await?;
+    let named = |book: &str| match book.split_once(':') {
+        Some((kind, id)) => names.get(id).map(|name| format!("{kind}:{name}")),
+        None => None,
+    };
     let total = sum(ledger.sum.as_ref());
     if form.json {
         let books = ledger.books.iter();
         let books: Vec<Value> = books
-            .map(|book| json!({"name": book.name, "balance": sum(book.balance.as_ref())}))
+            .map(|book| json!({"book": book.name, "named": named(&book.name), "balance": sum(book.balance.as_ref())}))
             .collect();
         return say(json!({"books": books, "sum": total}));
     }
     for book in &ledger.books {
-        say(format_args!(
-            "{:<40} {:>20}",
-            book.name,
-            sum(book.balance.as_ref())
-        ))?;
+        let name = named(&book.name).unwrap_or_else(|| book.name.clone());
+        say(format_args!("{name:<44} {:>20}", sum(book.balance.as_ref())))?;
     }
-    say(format_args!("{:<40} {total:>20}", "sum"))
+    say(format_args!("{:<44} {total:>20}", "sum"))
+}
+
+/// The names of tenants and accounts by their ids, which the books bear.
+async fn names(client: &Client) -> Result<BTreeMap<String, String>, Error> {
+    let mut accounts = AccountServiceClient::new(client.channel());
+    let tenants = client
+        .call(v1::ListTenantsRequest {}, |request| {
+            accounts.list_tenants(request)
+        })
+        .await?;
+    let all = client
+        .call(v1::ListAccountsRequest::default(), |request| {
+            accounts.list_accounts(request)
+        })
+        .await?;
+    let tenants = tenants.tenants.into_iter();
+    let names = tenants.map(|tenant| (tenant.tenant_id, tenant.name));
+    let accounts = all.accounts.into_iter();
+    Ok(names
+        .chain(accounts.map(|account| (account.account_id, account.name)))
+        .collect())
 }
 
 fn whose(account: &str, tenant: &str) -> String {
@@ -181,7 +210,7 @@ fn short(at: Option<&prost_types::Timestamp>) -> String {
 
 fn charge_as_json(charge: &v1::Charge) -> Value {
     json!({
-        "charge_id": charge.charge_id,
+        "number": charge.number,
         "tenant": charge.tenant,
         "account": (!charge.account.is_empty()).then_some(&charge.account),
         "user_name": (!charge.user_name.is_empty()).then_some(&charge.user_name),
@@ -194,7 +223,7 @@ fn charge_as_json(charge: &v1::Charge) -> Value {
 
 fn payment_as_json(payment: &v1::Payment) -> Value {
     json!({
-        "payment_id": payment.payment_id,
+        "number": payment.number,
         "tenant": payment.tenant,
         "account": (!payment.account.is_empty()).then_some(&payment.account),
         "amount": sum(payment.amount.as_ref()),

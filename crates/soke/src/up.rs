@@ -196,6 +196,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let job_nodes = agent::JobNodes::start(nodes.clone(), machines.clone(), &groups.nodes);
     let slices = &groups.slices;
     let jobs = wiring::jobs_here(config, &store, &access, job_nodes.clone(), clock, slices).await?;
+    let accounts = wiring::accounts_here(config, &store, &access, clock, slices).await?;
     let service_nodes = agent::ServiceNodes::new(nodes.clone(), machines.clone());
     let services = wiring::services_here(config, &store, service_nodes, clock, slices).await?;
     let listeners = Arc::new(OnceLock::new());
@@ -205,6 +206,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         jobs: jobs.clone(),
         nodes: nodes.clone(),
         services: services.clone(),
+        accounts,
         zone: wiring::zone_in_words(config, &store, clock, &listeners, job_nodes.clone()),
     };
     native::add_to(&mut routes, native);

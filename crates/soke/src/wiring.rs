@@ -2,6 +2,7 @@
 //!
 //! What it leaves to others: the order of start and stop (`up`), and every rule.
 
+mod accounts_here;
 mod buckyos_doors;
 mod devices;
 mod doors;
@@ -20,6 +21,7 @@ mod services_here;
 mod this_machine;
 mod zone_in_words;
 
+pub(crate) use accounts_here::accounts_here;
 pub(crate) use buckyos_doors::open_buckyos_doors;
 pub(crate) use devices::tree_here;
 pub(crate) use doors::Doors;

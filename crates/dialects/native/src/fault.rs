@@ -38,6 +38,39 @@ pub(crate) fn manifest_field(fault: &services::Fault) -> String {
     }
 }
 
+pub(crate) fn accounts(error: accounts::Error) -> Status {
+    let named = |field: &'static str| match field {
+        "owner" => "owner_user_name",
+        "user" => "user_name",
+        same => same,
+    };
+    money(error, named)
+}
+
+/// For the call that sets a price, in whose message an amount is a sum.
+pub(crate) fn price(error: accounts::Error) -> Status {
+    let named = |field: &'static str| match field {
+        "id" => "price_id",
+        "amount" => "basis",
+        same => same,
+    };
+    money(error, named)
+}
+
+fn money(error: accounts::Error, named: fn(&'static str) -> &'static str) -> Status {
+    if let accounts::Error::Access(source) = error {
+        return access(source);
+    }
+    let accounts::Error::Invalid(faults) = &error else {
+        return shown(error.kind(), &error);
+    };
+    let mut fields = FieldFaults::new();
+    for fault in &faults.0 {
+        fields.add(named(fault.field), &fault.what, &fault.want);
+    }
+    fields.into_status()
+}
+
 pub(crate) fn nodes(error: nodes::Error) -> Status {
     if let nodes::Error::Access(source) = error {
         return access(source);

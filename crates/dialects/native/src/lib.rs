@@ -1,8 +1,8 @@
 //! Soke's own protocol: `soke.v1`.
 //!
 //! What it is for: what no other protocol of the zone has - signing in, users, jobs with their full record,
-//! services, machines, the zone's state. What it leaves to others: every rule. A call is decoded, its caller is asked of `access`, the
-//! use case is called, the answer is encoded.
+//! services, machines, money, the zone's state. What it leaves to others: every rule. A call is decoded, its caller is
+//! asked of `access`, the use case is called, the answer is encoded.
 //!
 //! Request path: `rpc` -> service here -> bearer -> `Access::authenticate` -> `Access::permit` -> fields -> use case.
 //! The right is judged before the fields, so that a caller who may not make a call learns nothing of it.
@@ -10,12 +10,15 @@
 //! Invariants: no secret is compared, logged or kept here; what a caller reads of a failure is a code, a
 //! sentence and, where fields are at fault, all of them at once.
 
+mod account;
+mod account_form;
 mod audit;
 mod fault;
 mod job;
 mod job_form;
 mod node;
 mod page;
+mod records;
 mod service;
 mod session;
 mod stamp;
@@ -26,14 +29,15 @@ mod zone;
 use access::Access;
 use tonic::service::{Routes, RoutesBuilder};
 use wire::soke::v1::{
-    audit_service_server::AuditServiceServer, job_service_server::JobServiceServer,
-    node_service_server::NodeServiceServer, service_service_server::ServiceServiceServer,
-    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
-    zone_service_server::ZoneServiceServer,
+    account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
+    job_service_server::JobServiceServer, node_service_server::NodeServiceServer,
+    service_service_server::ServiceServiceServer, session_service_server::SessionServiceServer,
+    user_service_server::UserServiceServer, zone_service_server::ZoneServiceServer,
 };
 
 pub use zone::{Check, Health, Zone};
 
+use account::Accounts;
 use audit::Trail;
 use caller::Callers;
 use job::Jobs;
@@ -54,6 +58,8 @@ pub struct Parts {
     pub nodes: nodes::Handle,
     /// Runs services.
     pub services: services::Handle,
+    /// Who pays.
+    pub accounts: accounts::Handle,
     /// What is known about the zone beside what the slices tell.
     pub zone: Zone,
 }
@@ -65,6 +71,7 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
         jobs,
         nodes,
         services,
+        accounts,
         zone,
     } = parts;
     let callers = Callers::new(access, "native");
@@ -84,6 +91,10 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     routes.add_service(ServiceServiceServer::new(Services {
         callers: callers.clone(),
         services,
+    }));
+    routes.add_service(AccountServiceServer::new(Accounts {
+        callers: callers.clone(),
+        accounts,
     }));
     routes.add_service(JobServiceServer::new(Jobs {
         callers: callers.clone(),

@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use wire::soke::v1::{
-    self, job_service_client::JobServiceClient, node_service_client::NodeServiceClient,
-    service_service_client::ServiceServiceClient, session_service_client::SessionServiceClient,
-    sign_in_request::Proof, user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
+    self, account_service_client::AccountServiceClient, job_service_client::JobServiceClient,
+    node_service_client::NodeServiceClient, service_service_client::ServiceServiceClient,
+    session_service_client::SessionServiceClient, sign_in_request::Proof,
+    user_service_client::UserServiceClient, zone_service_client::ZoneServiceClient,
 };
 
 use crate::engine::Engine;
@@ -51,6 +52,7 @@ impl Zone {
             jobs::MIGRATIONS,
             nodes::MIGRATIONS,
             services::MIGRATIONS,
+            accounts::MIGRATIONS,
         ]
         .concat();
         let store = store::Store::open(&store::Config { engine }, &migrations, &tasks).await;
@@ -80,6 +82,13 @@ impl Zone {
             nodes: Arc::new(NoNodes),
             config: services::Config::default(),
         });
+        let accounts = accounts::start(accounts::Parts {
+            store: store.clone(),
+            access: access.clone(),
+            tasks: tasks.clone(),
+            clock: clock.clone(),
+            config: accounts::Config::default(),
+        });
         let jobs = jobs::start(jobs::Parts {
             store,
             access: access.clone(),
@@ -94,6 +103,7 @@ impl Zone {
             jobs: jobs.await.expect("jobs"),
             nodes,
             services: services.await.expect("services"),
+            accounts: accounts.await.expect("accounts"),
             zone: facts(),
         });
         Self {
@@ -118,6 +128,10 @@ impl Zone {
 
     pub(crate) fn services(&self) -> ServiceServiceClient<Calls> {
         ServiceServiceClient::new(self.calls.clone())
+    }
+
+    pub(crate) fn accounts(&self) -> AccountServiceClient<Calls> {
+        AccountServiceClient::new(self.calls.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<Calls> {
