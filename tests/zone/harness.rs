@@ -26,10 +26,12 @@ pub(crate) use wire::Wire;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// The listeners beside the native one take free ports: many zones stand side by side.
-const FREE_PORTS: [(&str, &str); 5] = [
+const FREE_PORTS: [(&str, &str); 7] = [
     ("SOKE_GRID__HTTP__ADDRESS", "0"),
     ("SOKE_LITEKUBE__BOOTSTRAP__ADDRESS", "0"),
     ("SOKE_LITEKUBE__CONTROL__ADDRESS", "0"),
+    ("SOKE_SCOW__SERVER__ADDRESS", "0"),
+    ("SOKE_SCOW__PORTAL__ADDRESS", "0"),
     ("SOKE_BUCKYOS__SYSTEM_CONFIG__ADDRESS", "0"),
     ("SOKE_BUCKYOS__NODE_GATEWAY__ADDRESS", "0"),
 ];

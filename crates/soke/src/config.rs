@@ -11,6 +11,7 @@ mod of_grid;
 mod of_jobs;
 mod of_litekube;
 mod of_nodes;
+mod of_scow;
 mod of_services;
 mod place;
 mod reader;
@@ -46,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) buckyos: Buckyos,
     pub(crate) grid: Grid,
     pub(crate) litekube: Litekube,
+    pub(crate) scow: Scow,
     pub(crate) log: Log,
     /// Whether this zone is for trying clients out: doors may be open that a zone in use never has.
     pub(crate) test: bool,
@@ -89,6 +91,13 @@ pub(crate) struct Buckyos {
 pub(crate) struct Grid {
     /// `/greet`, and everything else to the caller's service.
     pub(crate) listen: rpc::ListenAddress,
+}
+
+/// Where SCOW's doors stand. There is no encryption on them.
+pub(crate) struct Scow {
+    /// The management side.
+    pub(crate) server: rpc::ListenAddress,
+    pub(crate) portal: rpc::ListenAddress,
 }
 
 /// Where LiteKube's doors stand and what they tell.
@@ -143,11 +152,13 @@ impl Config {
         let access = access::Config {
             believe_wallets: flags.test,
             strangers: flags.test,
+            front_end: of_scow::front_end(&mut reader, &data),
             ..access(&mut reader)
         };
         let buckyos = buckyos(&mut reader);
         let grid = of_grid::read(&mut reader);
         let litekube = of_litekube::read(&mut reader);
+        let scow = of_scow::read(&mut reader);
         let jobs = of_jobs::read(&mut reader);
         let nodes = of_nodes::read(&mut reader);
         let services = of_services::read(&mut reader);
@@ -168,6 +179,7 @@ impl Config {
             buckyos,
             grid,
             litekube,
+            scow,
             log,
             test: flags.test,
             shown,

@@ -170,6 +170,9 @@ rooms! {
     litekube::Error => "open LiteKube's doors",
         Some("end the program that stands there, or set litekube.bootstrap.address and \
               litekube.control.address; port 0 takes a free one");
+    scow::Error => "open SCOW's doors",
+        Some("end the program that stands there, or set scow.server.address and scow.portal.address; \
+              port 0 takes a free one");
     buckyos::Error => "open BuckyOS's doors",
         Some("end the program that stands there, or set buckyos.system_config.address and \
               buckyos.node_gateway.address; port 0 takes a free one");

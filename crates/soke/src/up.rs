@@ -206,19 +206,14 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         jobs: jobs.clone(),
         nodes: nodes.clone(),
         services: services.clone(),
-        accounts,
+        accounts: accounts.clone(),
         zone: wiring::zone_in_words(config, &store, clock, &listeners, job_nodes.clone()),
     };
     native::add_to(&mut routes, native);
     let files = agent::LinkedFiles::new(nodes.clone(), machines.clone());
-    let scow = scow::Parts {
-        access: access.clone(),
-        jobs,
-        files: wiring::files_here(files, &access, slices),
-        cluster: config.jobs.zone.cluster.clone(),
-        clock: clock.clone(),
-    };
-    scow::add_to(&mut routes, scow);
+    let files = wiring::files_here(files, &access, slices);
+    let scow = wiring::scow_portal(config, &access, jobs, files, clock);
+    scow::add_to(&mut routes, scow.clone());
     let links = wiring::door_for_nodes(&mut routes, &access, &nodes, &machines)?;
     let gateway = wiring::open_front_door(config, &access, routes.routes(), links, &groups.doors).await?;
     let native = gateway.address();
@@ -234,6 +229,8 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     open_http_doors(config, &mut doors, tree, grid).await?;
     let litekube = wiring::open_litekube_doors(config, &access, &nodes, &machines, &groups.doors).await?;
     doors.0.push(Box::new(litekube));
+    let scow = wiring::open_scow_doors(config, scow, accounts, &groups.doors).await?;
+    doors.0.push(Box::new(scow));
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
     listeners.get_or_init(|| bound.iter().map(in_words).collect());

@@ -103,6 +103,54 @@ fn a_named_file_must_be_there() {
 }
 
 #[test]
+fn scows_doors_stand_on_loopback_and_elsewhere_only_where_that_is_said_to_be_insecure() {
+    let config = load("", &[], None).expect("the defaults are valid");
+    let ports = [config.scow.server, config.scow.portal].map(|door| door.socket_address());
+    assert!(ports.iter().all(|door| door.ip().is_loopback()));
+    assert_eq!(ports.map(|door| door.port()), [7571, 7572]);
+    let open = "[scow.server]\naddress = \"0.0.0.0:7571\"\n[scow.portal]\naddress = \"[::]:7572\"\n";
+    let faults = load(open, &[], None).err().expect("no encryption");
+    assert_eq!(faults.keys(), ["scow.server.address", "scow.portal.address"]);
+    assert!(
+        faults.to_string().contains("scow.server.insecure = true"),
+        "{faults}"
+    );
+    let meant = "[scow.server]\naddress = \"0.0.0.0:7571\"\ninsecure = true\n";
+    load(meant, &[], None).expect("it was meant");
+}
+
+#[test]
+fn a_front_end_token_that_is_none_is_a_fault_and_is_not_shown() {
+    let token = "canary".repeat(8);
+    for (text, mode, is_good) in [
+        (token.as_str(), 0o600, true),
+        (&token, 0o644, false),
+        ("canary", 0o600, false),
+    ] {
+        let file = "[scow]\nfront_end_token = \"front-end.token\"\nfront_end_role = \"member\"\n";
+        let folder = folder_with(file);
+        let path = folder.path().join("front-end.token");
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("set");
+        match Config::load(&flags(folder.path()), &Environment::of(folder.path(), &[])) {
+            Ok(config) => {
+                assert!(is_good && config.access.front_end.is_some());
+                assert!(!config.show().contains("canary"));
+            }
+            Err(faults) => {
+                assert!(!is_good, "{faults}");
+                assert_eq!(faults.keys(), ["scow.front_end_token"]);
+                assert!(!faults.to_string().contains("canary"), "{faults}");
+            }
+        }
+    }
+    let faults = load("[scow]\nfront_end_role = \"guest\"\n", &[], None)
+        .err()
+        .expect("a fault");
+    assert_eq!(faults.keys(), ["scow.front_end_role"]);
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let file = "[store]\nengine = \"postgresql\"\nurl = \"postgres://u:canary@h/d\"\n";
     let config = load(file, &[], None).expect("a good configuration");

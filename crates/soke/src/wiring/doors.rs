@@ -47,6 +47,17 @@ impl Door for gateway::http_door::Handle {
     }
 }
 
+impl Door for scow::Handle {
+    fn bound(&self) -> Vec<(&'static str, SocketAddr)> {
+        let bound = scow::Handle::bound(self);
+        bound.into_iter().map(|one| (one.name, one.address)).collect()
+    }
+
+    fn close(&self, grace: Duration) -> BoxFuture<'_, Stopped> {
+        Box::pin(self.stop(grace))
+    }
+}
+
 impl Door for litekube::Handle {
     fn bound(&self) -> Vec<(&'static str, SocketAddr)> {
         let bound = litekube::Handle::bound(self);
