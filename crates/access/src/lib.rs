@@ -26,6 +26,7 @@ pub mod grants;
 mod handshake;
 mod house;
 mod keyed;
+pub mod known;
 mod lasting;
 mod migrations;
 mod names;

@@ -2,7 +2,11 @@
 //!
 //! What it leaves to others: jobs that run (crate `jobs`).
 
+use access::{Cover, Permit};
 use model::{Money, Timestamp};
+use store::{Row, Tx};
+
+use crate::{Charges, Error, Handle, Paging, query::Query, words};
 
 /// Which jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -114,4 +118,111 @@ pub struct BilledPage {
     pub account_total: Money,
     /// What tenants paid for all of these.
     pub tenant_total: Money,
+}
+
+const STEP: &str = "add up the prices";
+
+impl Handle {
+    /// Lists jobs that were charged, as far as [`Handle::charges`] reaches.
+    ///
+    /// # Errors
+    /// Invalid: [`Error::Overflow`].
+    pub async fn billed_jobs(
+        &self,
+        permit: &Permit<Charges>,
+        filter: JobFilter,
+        paging: Paging<JobOrder>,
+    ) -> Result<BilledPage, Error> {
+        let query = query(&filter, permit.cover());
+        let end = query.end(&paging, "bill", column);
+        let jobs = format!("SELECT {COLUMNS} FROM job_bills {end}");
+        let totals = format!(
+            "SELECT COUNT(*), {}, {} FROM job_bills {}",
+            words::sum_columns("account_price"),
+            words::sum_columns("tenant_price"),
+            query.conditions()
+        );
+        let values = query.values;
+        let read = move |tx: &mut Tx<'_>| {
+            let rows = tx.rows(&jobs, &values)?;
+            let row = tx.row(&totals, &values)?.ok_or(Error::Row { what: "sum" })?;
+            Ok(BilledPage {
+                jobs: rows.iter().map(job).collect::<Result<Vec<BilledJob>, Error>>()?,
+                count: row.get(0)?,
+                account_total: words::money(words::sum(&row, 1)?, STEP)?,
+                tenant_total: words::money(words::sum(&row, 3)?, STEP)?,
+            })
+        };
+        permit.read(&self.inner.store, read).await
+    }
+}
+
+fn query(filter: &JobFilter, cover: &Cover) -> Query {
+    let mut query = Query::new();
+    query.add("bill IS NOT NULL");
+    query.named("tenant_name", filter.tenant.as_deref());
+    query.among("cluster", &filter.clusters);
+    query.named("user_name", filter.user.as_deref());
+    query.named("account_name", filter.account.as_deref());
+    let from = filter
+        .from_index
+        .map(|from| i64::try_from(from).unwrap_or(i64::MAX));
+    query.compare("bill >=", from);
+    query.compare("number =", filter.number);
+    query.within("ended_at", filter.ended_from, filter.ended_to);
+    query.own_money(cover, true);
+    query
+}
+
+const fn column(order: JobOrder) -> &'static str {
+    match order {
+        JobOrder::Number => "number",
+        JobOrder::Account => "account_name",
+        JobOrder::Cluster => "cluster",
+        JobOrder::Name => "name",
+        JobOrder::Partition => "partition_name",
+        JobOrder::Qos => "qos",
+        JobOrder::Ended => "ended_at",
+        JobOrder::Submitted => "submitted_at",
+        JobOrder::User => "user_name",
+        JobOrder::AccountPrice => "account_price",
+    }
+}
+
+const COLUMNS: &str = "bill, cluster, number, name, user_name, account_name, tenant_name, partition_name, qos, \
+    node_list, nodes, cpus, gpus, memory_mb, limit_secs, submitted_at, started_at, ended_at, recorded_at, \
+    account_price, tenant_price, \
+    (SELECT i.id FROM price_items i WHERE i.number = job_bills.account_item), \
+    (SELECT i.id FROM price_items i WHERE i.number = job_bills.tenant_item)";
+
+fn job(row: &Row) -> Result<BilledJob, Error> {
+    let limit_secs: u64 = row.get(14)?;
+    let (started_at, ended_at): (Timestamp, Timestamp) = (row.get(16)?, row.get(17)?);
+    let ran_secs = u64::try_from((ended_at - started_at).secs()).unwrap_or(0);
+    Ok(BilledJob {
+        index: row.get(0)?,
+        cluster: row.get(1)?,
+        number: row.get(2)?,
+        name: row.get(3)?,
+        user: row.get(4)?,
+        account: row.get(5)?,
+        tenant: row.get(6)?,
+        partition: row.get(7)?,
+        qos: row.get(8)?,
+        node_list: row.get(9)?,
+        nodes: row.get(10)?,
+        cpus: row.get(11)?,
+        gpus: row.get(12)?,
+        memory_mb: row.get(13)?,
+        limit_secs,
+        billed_secs: ran_secs.min(limit_secs),
+        submitted_at: row.get(15)?,
+        started_at,
+        ended_at,
+        recorded_at: row.get(18)?,
+        account_price: row.get(19)?,
+        tenant_price: row.get(20)?,
+        account_item: row.get(21)?,
+        tenant_item: row.get(22)?,
+    })
 }

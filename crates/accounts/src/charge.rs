@@ -2,7 +2,11 @@
 //!
 //! What it leaves to others: how they come about (`settle`), the jobs behind them (`billed`).
 
+use access::{Cover, Permit};
 use model::{Money, Timestamp};
+use store::{Row, Tx};
+
+use crate::{Charges, Error, Handle, Paging, query::Query, words};
 
 /// Whose records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -97,4 +101,83 @@ pub struct Total {
     pub amount: Money,
     /// How many.
     pub count: u64,
+}
+
+/// The column of a user's label.
+const LABEL: &str = "(SELECT p.label FROM people p WHERE p.user_id = charges.user_id)";
+
+fn query(filter: &ChargeFilter, cover: &Cover) -> Query {
+    let mut query = Query::new();
+    query.within("at", filter.from, filter.to);
+    query.target(&filter.target);
+    query.kinds(&filter.kinds);
+    query.named("user_name", filter.user.as_deref());
+    query.like(&["user_name", LABEL], &filter.users_like);
+    query.own_money(cover, true);
+    query
+}
+
+impl Handle {
+    /// Lists charges. Whoever reaches over their own only sees what their own jobs cost, and all charges of accounts
+    /// that they look after.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn charges(
+        &self,
+        permit: &Permit<Charges>,
+        filter: ChargeFilter,
+        paging: Paging<ChargeOrder>,
+    ) -> Result<Vec<Charge>, Error> {
+        let query = query(&filter, permit.cover());
+        let end = query.end(&paging, "number", |order| match order {
+            ChargeOrder::User => "user_name",
+            ChargeOrder::Time => "at",
+            ChargeOrder::Kind => "kind",
+            ChargeOrder::Amount => "amount",
+        });
+        let sql = format!(
+            "SELECT number, at, tenant_name, account_name, user_name, amount, kind, comment, bill FROM charges {end}"
+        );
+        let values = query.values;
+        let read = move |tx: &mut Tx<'_>| tx.rows(&sql, &values)?.iter().map(charge).collect();
+        permit.read(&self.inner.store, read).await
+    }
+
+    /// Adds up the charges that [`Handle::charges`] lists.
+    ///
+    /// # Errors
+    /// Invalid: [`Error::Overflow`].
+    pub async fn charges_total(
+        &self,
+        permit: &Permit<Charges>,
+        filter: ChargeFilter,
+    ) -> Result<Total, Error> {
+        let query = query(&filter, permit.cover());
+        let sums = words::sum_columns("amount");
+        let sql = format!("SELECT COUNT(*), {sums} FROM charges {}", query.conditions());
+        let values = query.values;
+        let read = move |tx: &mut Tx<'_>| {
+            let row = tx.row(&sql, &values)?.ok_or(Error::Row { what: "sum" })?;
+            Ok(Total {
+                count: row.get(0)?,
+                amount: words::money(words::sum(&row, 1)?, "add up the charges")?,
+            })
+        };
+        permit.read(&self.inner.store, read).await
+    }
+}
+
+fn charge(row: &Row) -> Result<Charge, Error> {
+    Ok(Charge {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        tenant: row.get(2)?,
+        account: row.get(3)?,
+        user: row.get(4)?,
+        amount: row.get(5)?,
+        kind: row.get(6)?,
+        comment: row.get(7)?,
+        job: row.get(8)?,
+    })
 }

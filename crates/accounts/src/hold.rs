@@ -3,6 +3,16 @@
 //! What it leaves to others: its end (`settle`).
 
 use model::{Money, Span, Timestamp, UserId};
+use store::Tx;
+
+use crate::{
+    Error, Handle, account,
+    bill::{self, Bill, Rounding},
+    item::Pinned,
+    ledger,
+    price::{self, Overflow},
+    words,
+};
 
 /// Names one run of a job once and for all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,9 +35,9 @@ pub struct Partition {
     /// Its name.
     pub name: String,
     /// Its cores.
-    pub cores: u32,
+    pub cores: u64,
     /// Its GPUs.
-    pub gpus: u32,
+    pub gpus: u64,
     /// Its memory in MB.
     pub memory_mb: u64,
 }
@@ -83,4 +93,104 @@ pub struct Ended {
     pub ended_at: Timestamp,
     /// Where it ran.
     pub node_list: String,
+}
+
+impl Handle {
+    /// Admits a job in the transaction that submits it, and holds the most that it can cost. The same job again gets
+    /// the same answer.
+    ///
+    /// # Errors
+    /// `NotFound`: [`Error::AccountNotFound`]. Precondition: [`Error::Blocked`], [`Error::NotEnough`],
+    /// [`Error::NoAccount`]. Invalid: [`Error::SeveralAccounts`], [`Error::Overflow`].
+    pub fn admit(&self, tx: &mut Tx<'_>, asked: &Asked) -> Result<Admitted, Error> {
+        if let Some(bill) = bill::by_key(tx, &asked.key)? {
+            return Ok(admitted(&bill));
+        }
+        let config = &self.inner.config;
+        let Some(account) = payer(tx, asked, config.required)? else {
+            return Ok(Admitted {
+                account: None,
+                hold: Money::ZERO,
+                is_priced: true,
+            });
+        };
+        let rounding = Rounding {
+            decimals: config.decimals,
+            min_charge: config.min_charge,
+        };
+        let mut bill = Bill::new(asked, &account, rounding, self.inner.clock.now());
+        let (account_price, tenant_price) = prices(tx, &bill)?;
+        if let Some(price) = &account_price {
+            let most = most(&bill, price).map_err(|Overflow| Error::Overflow { step: STEP })?;
+            bill.hold = most;
+            bill.account_item = Some(price.number);
+        }
+        bill.tenant_item = tenant_price.map(|price| price.number);
+        let book = ledger::locked(tx, &account.book())?;
+        let standing = account.standing(book.balance);
+        if standing.is_blocked() {
+            let account = account.name;
+            return Err(Error::Blocked { account, standing });
+        }
+        let free = book.free(account.threshold);
+        if i128::from(bill.hold.ten_thousandths()) > free {
+            return Err(Error::NotEnough {
+                account: account.name,
+                hold: bill.hold,
+                free: words::money(free.max(0), STEP)?,
+            });
+        }
+        let held = book.held.checked_add(bill.hold);
+        ledger::write_held(tx, &account.book(), held.ok_or(Error::Overflow { step: STEP })?)?;
+        bill::insert(tx, &bill)?;
+        Ok(admitted(&bill))
+    }
+}
+
+const STEP: &str = "hold what the job may cost";
+
+fn admitted(bill: &Bill) -> Admitted {
+    Admitted {
+        account: Some(bill.account_name.clone()),
+        hold: bill.hold,
+        is_priced: bill.is_priced(),
+    }
+}
+
+/// Who pays for a job: the account that was named, or the only one that its user is in; none: nobody.
+fn payer(tx: &mut Tx<'_>, asked: &Asked, is_required: bool) -> Result<Option<account::Brief>, Error> {
+    let mut usable = account::of_user(tx, asked.user)?;
+    if let Some(name) = &asked.account {
+        let found = usable
+            .into_iter()
+            .find(|account| account.name.eq_ignore_ascii_case(name));
+        return found.map(Some).ok_or_else(|| account::not_found(name));
+    }
+    match usable.len() {
+        0 if is_required => Err(Error::NoAccount {
+            user: asked.user_name.clone(),
+        }),
+        0 | 1 => Ok(usable.pop()),
+        _ => Err(Error::SeveralAccounts {
+            accounts: usable.into_iter().map(|account| account.name).collect(),
+        }),
+    }
+}
+
+/// What the account and its tenant pay for a job, as prices are now.
+pub(crate) fn prices(tx: &mut Tx<'_>, bill: &Bill) -> Result<(Option<Pinned>, Option<Pinned>), Error> {
+    let place = bill.place();
+    Ok((place.account_price(tx, bill.tenant)?, place.tenant_price(tx)?))
+}
+
+/// The most that a job can cost at a price: all of its time, and not less than whatever ran at all costs.
+pub(crate) fn most(bill: &Bill, price: &Pinned) -> Result<Money, Overflow> {
+    let rule = bill.rule(price);
+    let all = price::price(&rule, &bill.usage)?;
+    let least = if rule.unit_price > Money::ZERO {
+        rule.min_charge
+    } else {
+        Money::ZERO
+    };
+    Ok(all.max(least))
 }

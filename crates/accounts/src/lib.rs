@@ -13,8 +13,12 @@
 
 mod account;
 mod action;
+mod attention;
+mod bill;
 mod billed;
 mod charge;
+mod comment;
+mod enrol;
 mod error;
 mod hold;
 mod item;
@@ -24,10 +28,14 @@ mod numbers;
 mod pay;
 mod person;
 pub mod price;
+mod query;
 mod roster;
 mod rule;
-mod stubs;
+mod settle;
 mod tenant;
+mod words;
+
+use std::sync::Arc;
 
 use access::{Access, SystemPermit};
 use model::Money;
@@ -38,6 +46,7 @@ pub use account::{Account, AccountFilter, NewAccount, Standing, State};
 pub use action::{
     ACTIONS, Charges, Create, CreateTenant, Enrol, Fetch, Initialise, Join, Look, Pay, Price, Prices,
 };
+pub use attention::Counts;
 pub use billed::{BilledJob, BilledPage, JobFilter, JobOrder};
 pub use charge::{Charge, ChargeFilter, ChargeOrder, Kinds, Target, Total};
 pub use error::{Error, Fault, Faults};
@@ -49,6 +58,8 @@ pub use pay::{Paid, Payment, PaymentFilter, Receipt};
 pub use person::{NewPerson, Person, PlatformRole, TenantRole};
 pub use roster::Member;
 pub use tenant::{DEFAULT_TENANT, Tenant};
+
+use settle::Booking;
 
 /// The tables of this slice.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -105,7 +116,7 @@ pub struct Parts {
 /// The use cases. Clones share everything.
 #[derive(Clone)]
 pub struct Handle {
-    inner: std::sync::Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 struct Inner {
@@ -137,16 +148,7 @@ impl<O> Default for Paging<O> {
     }
 }
 
-/// How many jobs need somebody's attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Jobs of accounts, running or ended, for which there is no price.
-    pub unpriced: u64,
-    /// Jobs that have ended, have their prices, and could not be charged, because an amount cannot be kept.
-    pub uncharged: u64,
-}
-
-/// Opens the slice: makes the tenant `default` where there is none.
+/// Opens the slice: makes the tenant `default` where there is none, and begins to say which jobs have no price.
 ///
 /// # Errors
 /// The store's own.
@@ -155,21 +157,23 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     SystemPermit::new("accounts.start")
         .write(&parts.store, move |tx| tenant::make_default(tx, now))
         .await?;
-    let inner = Inner {
+    let tasks = parts.tasks.child();
+    let inner = Arc::new(Inner {
         store: parts.store,
         access: parts.access,
         clock: parts.clock,
         config: parts.config,
-    };
-    Ok(Handle {
-        inner: std::sync::Arc::new(inner),
-    })
+    });
+    attention::start(Arc::clone(&inner), &tasks);
+    Ok(Handle { inner })
 }
 
-impl Handle {
-    /// What the zone decides about money.
-    #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.inner.config
+impl Inner {
+    /// How charges of jobs are worded.
+    fn booking(&self) -> Booking {
+        Booking {
+            kind: self.config.job_charge_type.clone(),
+            comment: self.config.job_charge_comment.clone(),
+        }
     }
 }

@@ -3,9 +3,9 @@
 //! What it leaves to others: taking users in (`member`).
 
 use access::{Cover, Permit};
-use store::{Tx, params};
+use store::{Row, Tx, params};
 
-use crate::{Error, Handle, Look, MemberRole};
+use crate::{Error, Handle, Look, MemberRole, account, member};
 
 /// A user of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,33 +28,23 @@ impl Handle {
     }
 }
 
-fn listed(tx: &mut Tx<'_>, account: &str, cover: &Cover) -> Result<Vec<Member>, Error> {
+fn listed(tx: &mut Tx<'_>, name: &str, cover: &Cover) -> Result<Vec<Member>, Error> {
+    let account = account::by_name(tx, name)?.ok_or_else(|| account::not_found(name))?;
+    if let Cover::Own(user) = cover
+        && member::role_in(tx, account.id, *user)?.is_none()
+    {
+        return Err(account::not_found(name));
+    }
     let rows = tx.rows(
-        "SELECT m.user_name, m.role, m.user_id FROM account_members m JOIN accounts a ON a.id = m.account_id \
-         WHERE a.folded = ?1 ORDER BY m.user_name",
-        params![account.to_ascii_lowercase()],
+        "SELECT user_name, role FROM account_members WHERE account_id = ?1 ORDER BY user_name",
+        params![account.id],
     )?;
-    let mut members = Vec::with_capacity(rows.len());
-    let mut is_known = matches!(cover, Cover::Zone);
-    for row in rows {
-        if let Cover::Own(user) = cover {
-            is_known |= row.get::<model::UserId>(2)? == *user;
-        }
-        let role = match row.get::<String>(1)?.as_str() {
-            "user" => MemberRole::User,
-            "admin" => MemberRole::Admin,
-            "owner" => MemberRole::Owner,
-            _ => return Err(Error::Row { what: "role" }),
-        };
-        let user = row.get(0)?;
-        members.push(Member { user, role });
-    }
-    // Each account has an owner, so that an account without users is none.
-    if is_known && !members.is_empty() {
-        Ok(members)
-    } else {
-        Err(Error::AccountNotFound {
-            account: account.to_owned(),
+    let member = |row: &Row| {
+        let role: String = row.get(1)?;
+        Ok(Member {
+            user: row.get(0)?,
+            role: MemberRole::read(&role)?,
         })
-    }
+    };
+    rows.iter().map(member).collect()
 }
