@@ -18,7 +18,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-pub(crate) use far::Far;
+pub(crate) use far::{Far, Invitation};
 pub(crate) use wait::{eventually, finished};
 pub(crate) use wire::Wire;
 
@@ -234,8 +234,12 @@ impl Zone {
     /// Starts the server at this address and waits until it is ready.
     pub(crate) fn start_at(&mut self, address: &str) {
         self.builder.listen = &[];
-        let listen = ["--listen", address].map(str::to_owned);
-        self.builder.arguments.extend(listen);
+        let arguments = &mut self.builder.arguments;
+        // One that an earlier start has put there gives way.
+        if let Some(at) = arguments.iter().position(|argument| argument == "--listen") {
+            arguments.drain(at..at + 2);
+        }
+        arguments.extend(["--listen", address].map(str::to_owned));
         self.start();
     }
 
@@ -381,6 +385,16 @@ impl Zone {
             .expect("a text")
             .parse()
             .expect("an address")
+    }
+
+    /// The address of every listener, by its name.
+    pub(crate) fn listeners(&self) -> serde_json::Map<String, serde_json::Value> {
+        let text = fs::read_to_string(self.data().join("run/listeners.json")).expect("the listeners");
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let listeners = read["listeners"].as_array().expect("a list").iter();
+        let named =
+            |one: &serde_json::Value| Some((one["name"].as_str()?.to_owned(), one["address"].clone()));
+        listeners.filter_map(named).collect()
     }
 
     /// The CA certificate of the zone.

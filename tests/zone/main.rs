@@ -23,5 +23,6 @@ mod on_postgresql;
 mod secrets;
 mod services;
 mod stopping;
+mod story;
 mod two_nodes;
 mod walls;
