@@ -168,6 +168,14 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
     Ok(Handle { inner })
 }
 
+impl Handle {
+    /// What the zone decides about money.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+}
+
 impl Inner {
     /// How charges of jobs are worded.
     fn booking(&self) -> Booking {
