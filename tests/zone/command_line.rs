@@ -169,4 +169,7 @@ fn a_listener_for_everybody_is_shown_under_its_name_and_found_over_loopback() {
     );
     zone.sign_in_owner();
     assert_eq!(zone.good(&["run", "--", "echo", "hello"]), "hello\n");
+    // What others are told leads to where others find it.
+    assert!(zone.good(&["token"]).contains("soke join 192.0.2.7:"));
+    assert!(zone.good(&["user", "add", "ada"]).contains("//192.0.2.7:"));
 }

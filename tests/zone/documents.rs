@@ -1,7 +1,10 @@
 //! The commands that the documents show to a reader: each `soke ..` is a command of the binary, each block marked
-//! `sh run` works on a zone as the first run leaves it, and each setting that is explained exists.
+//! `sh run` works, on a zone as the first run leaves it or as a part of the first user's tour, and each setting that is
+//! explained exists.
 //!
 //! What it leaves to others: `make` targets and links (`cargo xtask check`).
+
+mod tour;
 
 use std::{
     fs,
@@ -22,7 +25,8 @@ struct Block {
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
     Shown,
-    Run,
+    /// It is run, in a way that these words tell.
+    Run(Vec<String>),
     /// The commands after it find this file.
     File(String),
 }
@@ -31,10 +35,19 @@ impl Kind {
     fn of(language: &str) -> Option<Self> {
         match language.split_once(' ') {
             None if language == "sh" => Some(Self::Shown),
-            Some(("sh", "run")) => Some(Self::Run),
-            Some(("yaml", name)) => Some(Self::File(name.to_owned())),
+            Some(("sh", how)) => {
+                let words: Vec<String> = how.split(' ').map(str::to_owned).collect();
+                assert_eq!(words[0], "run", "a block is marked `sh {how}`");
+                Some(Self::Run(words))
+            }
+            Some(("yaml" | "toml", name)) => Some(Self::File(name.to_owned())),
             None | Some(_) => None,
         }
+    }
+
+    /// Whether it is run in this way.
+    fn has(&self, word: &str) -> bool {
+        matches!(self, Self::Run(words) if words.iter().any(|one| one == word))
     }
 }
 
@@ -54,29 +67,34 @@ fn documents() -> Vec<PathBuf> {
     pages
 }
 
-/// Every block marked `sh` or `sh run`, in the order of the documents.
+/// Every block marked `sh`, `sh run` or as a file, in the order of the documents.
 fn blocks() -> Vec<Block> {
+    documents().iter().flat_map(|path| blocks_of(path)).collect()
+}
+
+/// Those of one document.
+fn blocks_of(path: &Path) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for path in documents() {
-        let text = fs::read_to_string(&path).expect("a document");
-        let mut open: Option<Block> = None;
-        for (index, line) in text.lines().enumerate() {
-            match (line.trim().strip_prefix("```"), open.take()) {
-                (Some(language), None) => {
-                    open = Kind::of(language).map(|kind| Block {
-                        place: format!("{}:{}", path.display(), index + 1),
-                        kind,
-                        text: String::new(),
-                    });
-                }
-                (Some(_), block) => blocks.extend(block),
-                (None, Some(mut block)) => {
+    let text = fs::read_to_string(path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+    let mut open: Option<Option<Block>> = None;
+    for (index, line) in text.lines().enumerate() {
+        match (line.trim().strip_prefix("```"), open.take()) {
+            (Some(language), None) => {
+                open = Some(Kind::of(language).map(|kind| Block {
+                    place: format!("{}:{}", path.display(), index + 1),
+                    kind,
+                    text: String::new(),
+                }));
+            }
+            (Some(_), Some(block)) => blocks.extend(block),
+            (None, Some(mut block)) => {
+                if let Some(block) = &mut block {
                     block.text.push_str(line);
                     block.text.push('\n');
-                    open = Some(block);
                 }
-                (None, None) => {}
+                open = Some(block);
             }
+            (None, None) => {}
         }
     }
     blocks
@@ -134,12 +152,15 @@ fn every_block_to_run_works_on_the_zone_of_a_first_run() {
     symlink(zone.data(), zone.around().join(".soke")).expect("a link");
     zone.start();
     let binary = Path::new(SOKE).parent().expect("a folder");
+    let of_the_tour = |path: &PathBuf| tour::PAGES.iter().any(|page| path.ends_with(page));
+    let mut pages = documents();
+    pages.retain(|path| !of_the_tour(path));
     let mut seen = 0;
-    for block in blocks() {
+    for block in pages.iter().flat_map(|path| blocks_of(path)) {
         if let Kind::File(name) = &block.kind {
             fs::write(zone.around().join(name), &block.text).expect("the file is written");
         }
-        if block.kind != Kind::Run {
+        if !block.kind.has("run") {
             continue;
         }
         let mut shell = Command::new("bash");

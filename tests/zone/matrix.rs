@@ -120,6 +120,17 @@ impl Matrix {
         let job = wire.submit(&bearers["ada"], "echo hello > hello.txt; echo hello");
         wire.job_until(&bearers["ada"], job, wire::soke::v1::JobState::Completed);
         let service = wire.deploy(&bearers["ada"], MANIFEST);
+        let account = wire::soke::v1::CreateAccountRequest {
+            name: "team".to_owned(),
+            owner_user_name: "ada".to_owned(),
+            ..wire::soke::v1::CreateAccountRequest::default()
+        };
+        let made = wire.code(
+            "/soke.v1.AccountService/CreateAccount",
+            &account.encode_to_vec(),
+            Some(&bearers["keeper"]),
+        );
+        assert_eq!(made, Code::Ok);
         let (control, bootstrap) = crate::litekube::as_nobody(zone, &bearers["keeper"]);
         let elsewhere = BTreeMap::from([
             ("pb.LiteKubeNCService", control),

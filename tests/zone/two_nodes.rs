@@ -142,15 +142,16 @@ pub(crate) struct Networks {
 pub(crate) const SERVER: &[&str] = &["--listen", "10.213.77.1:0"];
 
 impl Networks {
-    /// None where the machine makes no networks for us.
-    pub(crate) fn make() -> Option<Self> {
+    /// For the test of this letter, which no other test of the process has. None where the machine makes no networks for
+    /// us.
+    pub(crate) fn make(test: char) -> Option<Self> {
         let own = std::process::id();
         let networks = Self {
-            near: format!("soke-near-{own}"),
-            far: format!("soke-far-{own}"),
+            near: format!("soke-near-{own}{test}"),
+            far: format!("soke-far-{own}{test}"),
         };
         let Self { near, far } = &networks;
-        let (one, two) = (format!("sk{own}a"), format!("sk{own}b"));
+        let (one, two) = (format!("sk{own}{test}a"), format!("sk{own}{test}b"));
         let steps = [
             format!("netns add {near}"),
             format!("netns add {far}"),
@@ -186,7 +187,7 @@ fn two_machines_in_two_networks_work_as_one_zone() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let Some(networks) = Networks::make() else {
+    let Some(networks) = Networks::make('t') else {
         return;
     };
     let zone = Zone::builder().in_network(&networks.near, SERVER).start();

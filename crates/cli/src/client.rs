@@ -167,6 +167,19 @@ impl Client {
         }
     }
 
+    /// Where other machines reach the zone: as the zone says, or as this client does from another machine.
+    pub(crate) async fn reached_by_others(&self) -> Result<String, Error> {
+        if self.zone.data.is_none() {
+            return Ok(self.zone.address.clone());
+        }
+        let told = crate::status::status(self).await?.address;
+        Ok(if told.is_empty() {
+            self.zone.address.clone()
+        } else {
+            told
+        })
+    }
+
     /// The connection, for a generated client.
     pub(crate) fn channel(&self) -> rpc::Channel {
         self.channel.clone()

@@ -30,12 +30,12 @@ pub(crate) async fn token(surroundings: &Surroundings, asked: Token) -> Result<(
             let answer = client
                 .call(message, |request| nodes.create_join_token(request))
                 .await?;
-            let address = &client.zone.address;
+            let address = client.reached_by_others().await?;
             if asked.json {
                 let token = answer.join_token.unwrap_or_default();
                 let mut told = token_as_json(&token);
                 told["text"] = answer.text.into();
-                told["server"] = address.as_str().into();
+                told["server"] = address.into();
                 return say(told);
             }
             say(format_args!(

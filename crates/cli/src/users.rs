@@ -68,7 +68,7 @@ pub(crate) async fn sign_in_code(client: &Client, user_name: &str) -> Result<Str
 async fn say_link(client: &Client, code: &str) -> Result<(), Error> {
     let status = crate::status::status(client).await?;
     let link = SignInLink {
-        address: client.zone.address.clone(),
+        address: client.reached_by_others().await?,
         code: code.to_owned(),
         ca_fingerprint: status.ca_fingerprint,
     };

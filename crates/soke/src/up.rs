@@ -199,7 +199,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let accounts = wiring::accounts_here(config, &store, &access, clock, slices).await?;
     let service_nodes = agent::ServiceNodes::new(nodes.clone(), machines.clone());
     let services = wiring::services_here(config, &store, service_nodes, clock, slices).await?;
-    let listeners = Arc::new(OnceLock::new());
+    let whereabouts = Arc::new(OnceLock::new());
     let mut routes = tonic::service::Routes::builder();
     let native = native::Parts {
         access: access.clone(),
@@ -207,7 +207,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         nodes: nodes.clone(),
         services: services.clone(),
         accounts: accounts.clone(),
-        zone: wiring::zone_in_words(config, &store, clock, &listeners, job_nodes.clone()),
+        zone: wiring::zone_in_words(config, &store, clock, &whereabouts, job_nodes.clone()),
     };
     native::add_to(&mut routes, native);
     let files = agent::LinkedFiles::new(nodes.clone(), machines.clone());
@@ -233,7 +233,10 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     doors.0.push(Box::new(scow));
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");
-    listeners.get_or_init(|| bound.iter().map(in_words).collect());
+    whereabouts.get_or_init(|| native::Bound {
+        address: wiring::reached_at(config, native),
+        listeners: bound.iter().map(in_words).collect(),
+    });
     let own = wiring::OwnNode {
         config,
         nodes: &nodes,

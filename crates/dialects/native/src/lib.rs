@@ -35,7 +35,7 @@ use wire::soke::v1::{
     user_service_server::UserServiceServer, zone_service_server::ZoneServiceServer,
 };
 
-pub use zone::{Check, Health, Zone};
+pub use zone::{Bound, Check, Health, Zone};
 
 use account::Accounts;
 use audit::Trail;

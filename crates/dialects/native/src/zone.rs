@@ -35,6 +35,15 @@ pub struct Check {
     pub text: String,
 }
 
+/// Where the zone stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Host and port under which other machines reach the native listener.
+    pub address: String,
+    /// Every listener, as `name address`.
+    pub listeners: Vec<String>,
+}
+
 /// What is known about the zone beside what the slices tell.
 #[derive(Clone)]
 pub struct Zone {
@@ -46,8 +55,8 @@ pub struct Zone {
     pub started_at: Timestamp,
     /// The name of the store's engine.
     pub store_engine: &'static str,
-    /// What is bound, as `name address`; set once everything is bound.
-    pub listeners: Arc<OnceLock<Vec<String>>>,
+    /// Where it stands; set once everything is bound.
+    pub bound: Arc<OnceLock<Bound>>,
     /// Looks at the parts of the zone now.
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
 }
@@ -71,6 +80,7 @@ impl ZoneService for ZoneState {
             .permit::<zone::Status>(&metadata, &extensions)
             .await?;
         let (root, zone) = (self.callers.access().zone(), &self.zone);
+        let bound = zone.bound.get();
         let counts = self.jobs.counts().await.map_err(fault::jobs)?;
         Ok(Response::new(v1::GetStatusResponse {
             zone_id: root.zone_id().to_owned(),
@@ -78,7 +88,8 @@ impl ZoneService for ZoneState {
             version: zone.version.clone(),
             started_at: Some(stamp(zone.started_at)),
             ca_fingerprint: root.ca_fingerprint().to_owned(),
-            listeners: zone.listeners.get().cloned().unwrap_or_default(),
+            listeners: bound.map(|bound| bound.listeners.clone()).unwrap_or_default(),
+            address: bound.map(|bound| bound.address.clone()).unwrap_or_default(),
             checks: (zone.checks)().into_iter().map(encode).collect(),
             jobs_pending: u32::try_from(counts.pending).unwrap_or(u32::MAX),
             jobs_running: u32::try_from(counts.running).unwrap_or(u32::MAX),

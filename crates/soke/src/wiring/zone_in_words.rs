@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use agent::JobNodes;
-use native::{Check, Health, Zone};
+use native::{Bound, Check, Health, Zone};
 use store::Store;
 use tasks::Clock;
 
@@ -16,7 +16,7 @@ pub(crate) fn zone_in_words(
     config: &Config,
     store: &Store,
     clock: &Clock,
-    listeners: &Arc<OnceLock<Vec<String>>>,
+    bound: &Arc<OnceLock<Bound>>,
     nodes: JobNodes,
 ) -> Zone {
     let reach = reach(config);
@@ -25,7 +25,7 @@ pub(crate) fn zone_in_words(
         version: VERSION.to_owned(),
         started_at: clock.now(),
         store_engine: store.engine_name(),
-        listeners: Arc::clone(listeners),
+        bound: Arc::clone(bound),
         checks: Arc::new(move || {
             std::iter::once(reach.clone())
                 .chain(work(&nodes))

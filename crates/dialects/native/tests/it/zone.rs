@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use access::Access;
 use futures::future::BoxFuture;
-use native::{Check, Health};
+use native::{Bound, Check, Health};
 use rpc::{CallLimits, Calls};
 use tasks::{Clock, Tasks};
 use tempfile::TempDir;
@@ -172,7 +172,10 @@ fn facts() -> native::Zone {
         version: "0.0.0".to_owned(),
         started_at: model::Timestamp::from_secs(1_700_000_000),
         store_engine: "sqlite",
-        listeners: Arc::new(OnceLock::from(vec!["native 127.0.0.1:7443".to_owned()])),
+        bound: Arc::new(OnceLock::from(Bound {
+            address: "soke.localhost:7443".to_owned(),
+            listeners: vec!["native 127.0.0.1:7443".to_owned()],
+        })),
         checks: Arc::new(|| {
             vec![Check {
                 name: "walls".to_owned(),
@@ -221,6 +224,7 @@ async fn everybody_who_is_signed_in_may_ask_how_the_zone_is() {
         assert_eq!(status.zone_id, zone.access.zone().zone_id());
         assert_eq!(status.ca_fingerprint.len(), 64);
         assert_eq!(status.listeners, ["native 127.0.0.1:7443"]);
+        assert_eq!(status.address, "soke.localhost:7443");
         assert_eq!(status.checks[0].health(), v1::Health::Reduced);
     }
 }
