@@ -166,6 +166,13 @@ impl Zone {
         self.folder.path()
     }
 
+    /// Gives a file to the user under whom the server runs.
+    pub(crate) fn give_to_server(&self, path: &Path) {
+        if let Some(uid) = self.builder.uid {
+            std::os::unix::fs::chown(path, Some(uid), Some(uid)).expect("root may give files away");
+        }
+    }
+
     fn binary(&self) -> PathBuf {
         match self.builder.uid {
             Some(_) => self.folder.path().join("soke"),

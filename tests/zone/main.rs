@@ -20,6 +20,7 @@ mod litekube;
 mod matrix;
 mod nodes;
 mod on_postgresql;
+mod scow_doors;
 mod secrets;
 mod services;
 mod stopping;

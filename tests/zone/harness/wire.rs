@@ -53,6 +53,14 @@ impl Wire {
         Self { runtime, channel }
     }
 
+    /// Connects without encryption.
+    pub(crate) fn connect_plain(address: SocketAddr) -> Self {
+        let runtime = runtime();
+        let connected = runtime.block_on(rpc::connect(&rpc::Target::from(address), &rpc::Trust::Plaintext));
+        let channel = connected.expect("the zone answers");
+        Self { runtime, channel }
+    }
+
     /// The connection, for a generated client.
     pub(crate) fn channel(&self) -> rpc::Channel {
         self.channel.clone()
@@ -193,11 +201,18 @@ impl Wire {
 
     /// Calls any method with one message of any bytes; gives the code, or Ok with the first answer at hand.
     pub(crate) fn raw(&self, path: &str, message: &[u8], bearer: Option<&str>) -> Result<Bytes, Status> {
+        let bearer = bearer.map(|bearer| format!("Bearer {bearer}"));
+        let entries: Vec<&str> = bearer.iter().map(String::as_str).collect();
+        self.raw_with(path, message, &entries)
+    }
+
+    /// The same with these entries of `authorization`.
+    pub(crate) fn raw_with(&self, path: &str, message: &[u8], entries: &[&str]) -> Result<Bytes, Status> {
         let path: PathAndQuery = path.parse().expect("a path");
         let mut request = Request::new(tokio_stream::once(Bytes::copy_from_slice(message)));
-        if let Some(bearer) = bearer {
-            let value: MetadataValue<_> = format!("Bearer {bearer}").parse().expect("ASCII");
-            request.metadata_mut().insert("authorization", value);
+        for entry in entries {
+            let value: MetadataValue<_> = entry.parse().expect("ASCII");
+            request.metadata_mut().append("authorization", value);
         }
         let mut client = Grpc::new(self.channel());
         self.wait(async {
