@@ -180,12 +180,6 @@ pub enum Error {
         /// What its entries say, in ten-thousandths.
         entries: i128,
     },
-    /// This is not built yet.
-    #[error("{what} is not built yet")]
-    Unimplemented {
-        /// What.
-        what: &'static str,
-    },
     /// A row does not hold what was written into it.
     #[error("read a stored {what}: it is not well formed")]
     Row {
@@ -220,7 +214,6 @@ impl Error {
             Error::Blocked { .. } | Error::NotEnough { .. } | Error::NoAccount { .. } => {
                 ErrorKind::Precondition
             }
-            Error::Unimplemented { .. } => ErrorKind::Unimplemented,
             Error::Unbalanced { .. } | Error::Row { .. } => ErrorKind::Internal,
             Error::Access(error) => error.kind(),
             Error::Store(error) => error.kind(),

@@ -1,5 +1,7 @@
 //! A zone with accounts for each test, on either engine, and a clock that moves when told.
 
+use std::{path::Path, time::Duration};
+
 use access::{
     Access, Action, Actor, Credential, Peer, Permit, Proof, Role, Secret, SystemPermit, Write, people,
 };
@@ -8,7 +10,7 @@ use accounts::{
     Ledger, MIGRATIONS, NewAccount, NewMember, NewPrice, Paid, Partition, Pay, Payment, Price, price::Amount,
 };
 use model::{Money, Span, Timestamp, UserId};
-use store::{Engine, Store};
+use store::{Engine, Store, Tx, params};
 use tasks::{Clock, Tasks};
 use tempfile::TempDir;
 use testbed::Postgres;
@@ -22,7 +24,10 @@ pub(crate) struct Bed {
     pub(crate) clock: Clock,
     pub(crate) owner: Actor,
     pub(crate) store: Store,
-    _folder: TempDir,
+    engine: Engine,
+    folder: TempDir,
+    tasks: Tasks,
+    config: Config,
 }
 
 /// A user of the tests.
@@ -69,8 +74,8 @@ impl Bed {
                 }
             }
         };
-        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let (store, access, accounts) = open(&engine, &folder, &clock, config).await;
+        let (clock, tasks) = (Clock::manual(NOW), Tasks::new());
+        let (store, access, accounts) = open(&engine, folder.path(), &clock, config.clone(), &tasks).await;
         let code = access.first_owner("ada").await.expect("made").expect("a code");
         let owner = signed_in(&access, Proof::LinkCode(code)).await;
         Self {
@@ -79,7 +84,38 @@ impl Bed {
             clock,
             owner,
             store,
-            _folder: folder,
+            engine,
+            folder,
+            tasks,
+            config,
+        }
+    }
+
+    /// The same zone, opened anew after something else was done to it meanwhile.
+    pub(crate) async fn restarted_after(self, work: impl FnOnce(&Engine, &Path)) -> Self {
+        drop((self.accounts, self.access));
+        self.tasks.stop(Duration::from_secs(20)).await;
+        self.store.close().await;
+        tokio::task::block_in_place(|| work(&self.engine, self.folder.path()));
+        let tasks = Tasks::new();
+        let opened = open(
+            &self.engine,
+            self.folder.path(),
+            &self.clock,
+            self.config.clone(),
+            &tasks,
+        );
+        let (store, access, accounts) = opened.await;
+        Self {
+            accounts,
+            access,
+            store,
+            tasks,
+            clock: self.clock,
+            owner: self.owner,
+            engine: self.engine,
+            folder: self.folder,
+            config: self.config,
         }
     }
 
@@ -93,17 +129,25 @@ impl Bed {
 
     /// A user without a tenant of their own, signed in.
     pub(crate) async fn user(&self, name: &str) -> User {
-        let password = Secret::from(PASSWORD.to_owned());
-        let newcomer = self.access.newcomer(name, Some(&password), Role::Member).await;
+        let id = self.enrolled(name, Some(Secret::from(PASSWORD.to_owned()))).await;
+        let actor = self.sign_in(name).await;
+        let name = name.to_owned();
+        User { id, name, actor }
+    }
+
+    /// A user who does nothing themselves.
+    pub(crate) async fn silent_user(&self, name: &str) -> User {
+        let id = self.enrolled(name, None).await;
+        let (name, actor) = (name.to_owned(), self.owner.clone());
+        User { id, name, actor }
+    }
+
+    async fn enrolled(&self, name: &str, password: Option<Secret>) -> UserId {
+        let newcomer = self.access.newcomer(name, password.as_ref(), Role::Member).await;
         let newcomer = newcomer.expect("checked");
         let permit = self.permit::<access::user::Create>().await;
         let make = move |write: &mut Write<'_, '_>| people::enrol(write, &newcomer);
-        let id = permit.write(&self.store, make).await.expect("made");
-        User {
-            id,
-            name: name.to_owned(),
-            actor: self.sign_in(name).await,
-        }
+        permit.write(&self.store, make).await.expect("made")
     }
 
     pub(crate) async fn sign_in(&self, name: &str) -> Actor {
@@ -166,16 +210,11 @@ impl Bed {
     }
 
     pub(crate) async fn submit(&self, asked: Asked) -> Result<Admitted, Error> {
-        let accounts = self.accounts.clone();
-        let work = move |tx: &mut store::Tx<'_>| accounts.admit(tx, &asked);
-        SystemPermit::new("test.submit").write(&self.store, work).await
+        submit(&self.store, &self.accounts, asked).await
     }
 
     pub(crate) async fn end(&self, ended: Ended) {
-        let accounts = self.accounts.clone();
-        let work = move |tx: &mut store::Tx<'_>| accounts.settle(tx, &ended);
-        let settled = SystemPermit::new("test.end").write(&self.store, work).await;
-        settled.expect("settled");
+        settle(&self.store, &self.accounts, ended).await;
     }
 
     pub(crate) async fn shown(&self, account: &str) -> Account {
@@ -198,11 +237,21 @@ impl Bed {
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        let read = move |tx: &mut store::Tx<'_>| -> Result<i64, store::Error> {
+        let read = move |tx: &mut Tx<'_>| -> Result<i64, store::Error> {
             tx.row(sql, &[])?.expect("one row").get(0)
         };
         let number = SystemPermit::new("test.count").read(&self.store, read).await;
         number.expect("it runs")
+    }
+
+    /// Where the bill of a job stands; nothing where there is none.
+    pub(crate) async fn state(&self, number: u32) -> Option<String> {
+        let read = move |tx: &mut Tx<'_>| -> Result<Option<String>, store::Error> {
+            let row = tx.row("SELECT state FROM job_bills WHERE number = ?1", params![number])?;
+            row.map(|row| row.get(0)).transpose()
+        };
+        let state = SystemPermit::new("test.state").read(&self.store, read).await;
+        state.expect("it runs")
     }
 }
 
@@ -215,20 +264,20 @@ pub(crate) enum Place {
 
 pub(crate) async fn open(
     engine: &Engine,
-    folder: &TempDir,
+    folder: &Path,
     clock: &Clock,
     config: Config,
+    tasks: &Tasks,
 ) -> (Store, Access, Handle) {
-    let tasks = Tasks::new();
     let migrations = [access::MIGRATIONS, MIGRATIONS].concat();
     let engine = engine.clone();
-    let store = Store::open(&store::Config { engine }, &migrations, &tasks).await;
+    let store = Store::open(&store::Config { engine }, &migrations, tasks).await;
     let store = store.expect("a store");
     let access = Access::start(access::Parts {
         store: store.clone(),
         tasks: tasks.child(),
         clock: clock.clone(),
-        keys_dir: folder.path().join("keys"),
+        keys_dir: folder.join("keys"),
         zone_host: "soke.localhost".to_owned(),
         config: access::Config::default(),
     });
@@ -242,6 +291,21 @@ pub(crate) async fn open(
     });
     let accounts = accounts.await.expect("accounts");
     (store, access, accounts)
+}
+
+/// Admits a job in a transaction of its own.
+pub(crate) async fn submit(store: &Store, accounts: &Handle, asked: Asked) -> Result<Admitted, Error> {
+    let accounts = accounts.clone();
+    let work = move |tx: &mut Tx<'_>| accounts.admit(tx, &asked);
+    SystemPermit::new("test.submit").write(store, work).await
+}
+
+/// Settles a job in a transaction of its own.
+pub(crate) async fn settle(store: &Store, accounts: &Handle, ended: Ended) {
+    let accounts = accounts.clone();
+    let work = move |tx: &mut Tx<'_>| accounts.settle(tx, &ended);
+    let settled = SystemPermit::new("test.end").write(store, work).await;
+    settled.expect("settled");
 }
 
 async fn signed_in(access: &Access, proof: Proof) -> Actor {
@@ -262,6 +326,9 @@ pub(crate) fn price(path: &str, unit: &str) -> NewPrice {
     }
 }
 
+/// When the tests begin.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+/// When their jobs are submitted.
 pub(crate) const SUBMITTED: Timestamp = Timestamp::from_secs(1_800_000_100);
 
 pub(crate) fn key(number: u32) -> JobKey {
@@ -276,10 +343,14 @@ pub(crate) fn key(number: u32) -> JobKey {
 
 /// A job of one core for an hour at most.
 pub(crate) fn job(number: u32, user: &User) -> Asked {
+    job_of(number, user.id, &user.name)
+}
+
+pub(crate) fn job_of(number: u32, user: UserId, user_name: &str) -> Asked {
     Asked {
         key: key(number),
-        user: user.id,
-        user_name: user.name.clone(),
+        user,
+        user_name: user_name.to_owned(),
         account: None,
         name: format!("job-{number}"),
         partition: Partition {
@@ -314,6 +385,12 @@ pub(crate) fn never_ran(number: u32) -> Ended {
         started_at: None,
         ..ran(number, 5)
     }
+}
+
+/// The larger number where the full counts are asked for.
+pub(crate) fn rounds(everyday: u32, promised: u32) -> u32 {
+    let full = std::env::var("SOKE_TEST_FULL").is_ok_and(|value| value == "1");
+    if full { promised } else { everyday }
 }
 
 /// Makes one test of each function for each engine.
