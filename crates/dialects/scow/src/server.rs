@@ -16,6 +16,7 @@ mod init;
 mod job;
 mod money;
 mod paging;
+mod payment;
 mod price;
 mod row;
 mod running;

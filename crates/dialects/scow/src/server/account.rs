@@ -25,16 +25,7 @@ impl AccountService for Management {
             comment: message.comment.unwrap_or_default(),
         };
         let made = self.accounts.create_account(permit, new).await;
-        made.map_err(|error| {
-            fault::accounts(
-                error,
-                &[
-                    ("name", "account_name"),
-                    ("tenant", "tenant_name"),
-                    ("owner", "owner_id"),
-                ],
-            )
-        })?;
+        made.map_err(fault::accounts)?;
         Ok(Response::new(CreateAccountResponse {}))
     }
 
@@ -48,7 +39,7 @@ impl AccountService for Management {
             name: message.account_name,
         };
         let found = self.accounts.accounts(&permit, filter).await;
-        let found = found.map_err(|error| fault::accounts(error, &[]))?;
+        let found = found.map_err(fault::accounts)?;
         let results = fitting(found.into_iter().map(row::account).collect())?;
         Ok(Response::new(GetAccountsResponse { results }))
     }

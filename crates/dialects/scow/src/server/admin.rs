@@ -17,7 +17,7 @@ impl AdminService for Management {
     ) -> Result<Response<FetchJobsResponse>, Status> {
         let (permit, _) = self.permit::<Fetch, _>(request).await?;
         let fetched = self.accounts.fetch(permit).await;
-        let count = fetched.map_err(|error| fault::accounts(error, &[]))?;
+        let count = fetched.map_err(fault::accounts)?;
         Ok(Response::new(FetchJobsResponse {
             new_jobs_count: count,
         }))

@@ -11,7 +11,8 @@ use wire::scow::{
     server::{
         GetBalanceRequest, GetBalanceResponse, GetChargeRecordsTotalCountRequest,
         GetChargeRecordsTotalCountResponse, GetPaginatedChargeRecordsRequest,
-        GetPaginatedChargeRecordsResponse, PayRequest, PayResponse,
+        GetPaginatedChargeRecordsResponse, GetPaymentRecordsRequest, GetPaymentRecordsResponse, PayRequest,
+        PayResponse,
         charging_service_server::ChargingService,
         get_charge_records_total_count_request::Target as TotalTarget,
         get_paginated_charge_records_request::{SortBy, Target as PageTarget},
@@ -24,7 +25,7 @@ use crate::server::{
     fitting,
     money::written,
     paging::{ORDERS, Page, Zero, order},
-    row,
+    payment, row,
 };
 
 /// What SCOW's pages call whatever is no charge of a job.
@@ -50,17 +51,7 @@ impl ChargingService for Management {
             request_id: None,
         };
         let paid = self.accounts.pay(permit, payment).await;
-        let paid = paid.map_err(|error| {
-            fault::accounts(
-                error,
-                &[
-                    ("tenant", "tenant_name"),
-                    ("account", "account_name"),
-                    ("kind", "type"),
-                    ("operator", "operator_id"),
-                ],
-            )
-        })?;
+        let paid = paid.map_err(fault::accounts)?;
         Ok(Response::new(PayResponse {
             previous_balance: Some(written(paid.previous)),
             current_balance: Some(written(paid.current)),
@@ -80,14 +71,21 @@ impl ChargingService for Management {
                     name: Some(account.clone()),
                 };
                 let found = self.accounts.accounts(&permit, filter).await;
-                let mut found = found.map_err(|error| fault::accounts(error, &[]))?;
+                let mut found = found.map_err(fault::accounts)?;
                 let found = found.pop();
-                let found = found.ok_or_else(|| fault::accounts(Error::AccountNotFound { account }, &[]))?;
+                let found = found.ok_or_else(|| fault::accounts(Error::AccountNotFound { account }))?;
                 found.balance
             }
         };
         let balance = Some(written(balance));
         Ok(Response::new(GetBalanceResponse { balance }))
+    }
+
+    async fn get_payment_records(
+        &self,
+        request: Request<GetPaymentRecordsRequest>,
+    ) -> Result<Response<GetPaymentRecordsResponse>, Status> {
+        payment::list(self, request).await
     }
 
     async fn get_paginated_charge_records(
@@ -125,7 +123,7 @@ impl ChargingService for Management {
             order: Some(order(by, direction).unwrap_or((ChargeOrder::Time, false))),
         };
         let found = self.accounts.charges(&permit, filter, paging).await;
-        let found = found.map_err(|error| fault::accounts(error, &[]))?;
+        let found = found.map_err(fault::accounts)?;
         let results = fitting(found.into_iter().map(row::charge).collect())?;
         Ok(Response::new(GetPaginatedChargeRecordsResponse { results }))
     }
@@ -147,7 +145,7 @@ impl ChargingService for Management {
         };
         fields.finish()?;
         let total = self.accounts.charges_total(&permit, filter).await;
-        let total = total.map_err(|error| fault::accounts(error, &[]))?;
+        let total = total.map_err(fault::accounts)?;
         Ok(Response::new(GetChargeRecordsTotalCountResponse {
             total_amount: Some(written(total.amount)),
             total_count: total.count,

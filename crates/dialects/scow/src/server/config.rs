@@ -2,7 +2,7 @@
 //!
 //! What it leaves to others: what the cluster offers (`scow.common.ConfigService`).
 
-use jobs::List;
+use access::zone;
 use tonic::{Request, Response, Status};
 use wire::scow::server::{
     ClusterActivationStatus, ClusterRuntimeInfo, GetClustersRuntimeInfoRequest,
@@ -17,7 +17,7 @@ impl ConfigService for Management {
         &self,
         request: Request<GetClustersRuntimeInfoRequest>,
     ) -> Result<Response<GetClustersRuntimeInfoResponse>, Status> {
-        self.permit::<List, _>(request).await?;
+        self.permit::<zone::Status, _>(request).await?;
         let cluster = ClusterRuntimeInfo {
             cluster_id: self.callers.cluster().to_owned(),
             activation_status: ClusterActivationStatus::Activated.into(),

@@ -7,11 +7,13 @@ use caller::fault::{access, shown};
 use tonic::{Code, Status};
 use wire::FieldFaults;
 
-/// What a message calls the fields that the slice calls otherwise: the slice's name, the message's.
-pub(super) type Names = &'static [(&'static str, &'static str)];
+/// The status for what the slice refused or failed at. Its fields have the names that the messages give them.
+pub(super) fn accounts(error: Error) -> Status {
+    newcomer(error, "user_name")
+}
 
-/// The status for what the slice refused or failed at.
-pub(super) fn accounts(error: Error, names: Names) -> Status {
+/// The same for a call that makes a user, whose name is in this field of the message.
+pub(super) fn newcomer(error: Error, name: &'static str) -> Status {
     if let Error::Access(source) = error {
         return access(source);
     }
@@ -20,8 +22,11 @@ pub(super) fn accounts(error: Error, names: Names) -> Status {
     };
     let mut fields = FieldFaults::new();
     for fault in &faults.0 {
-        let renamed = names.iter().find(|(slice, _)| *slice == fault.field);
-        let field = renamed.map_or(fault.field, |(_, message)| message);
+        let field = if fault.field == "user_name" {
+            name
+        } else {
+            fault.field
+        };
         fields.add(field, &fault.what, &fault.want);
     }
     fields.into_status()

@@ -22,7 +22,7 @@ impl InitService for Management {
     ) -> Result<Response<QuerySystemInitializedResponse>, Status> {
         let (permit, _) = self.permit::<Look, _>(request).await?;
         let at = self.accounts.initialised(&permit).await;
-        let initialized = at.map_err(|error| fault::accounts(error, &[]))?.is_some();
+        let initialized = at.map_err(fault::accounts)?.is_some();
         Ok(Response::new(QuerySystemInitializedResponse { initialized }))
     }
 
@@ -47,7 +47,7 @@ impl InitService for Management {
                 // ALREADY_EXISTS would tell the pages that the user is there.
                 return Status::new(Code::FailedPrecondition, error.to_string());
             }
-            fault::accounts(error, &[("name", "user_id"), ("label", "name")])
+            fault::newcomer(error, "user_id")
         })?;
         Ok(Response::new(CreateInitAdminResponse {
             created_in_auth: true,
@@ -60,7 +60,7 @@ impl InitService for Management {
     ) -> Result<Response<CompleteInitResponse>, Status> {
         let (permit, _) = self.permit::<Initialise, _>(request).await?;
         let ended = self.accounts.complete_initialisation(permit).await;
-        ended.map_err(|error| fault::accounts(error, &[]))?;
+        ended.map_err(fault::accounts)?;
         Ok(Response::new(CompleteInitResponse {}))
     }
 
@@ -72,7 +72,7 @@ impl InitService for Management {
         let there = match self.accounts.person(&permit, &message.user_id).await {
             Ok(_) => true,
             Err(Error::UserNotFound { .. }) => false,
-            Err(error) => return Err(fault::accounts(error, &[])),
+            Err(error) => return Err(fault::accounts(error)),
         };
         // Users sign in where they are kept.
         Ok(Response::new(UserExistsResponse {

@@ -9,8 +9,8 @@ use wire::scow::{
     server::{
         self, AddBillingItemRequest, AddBillingItemResponse, CancelJobRequest, CancelJobResponse,
         GetBillingItemsRequest, GetBillingItemsResponse, GetJobsRequest, GetJobsResponse,
-        GetRunningJobsRequest, GetRunningJobsResponse, get_jobs_request::SortBy,
-        job_service_server::JobService,
+        GetMissingDefaultPriceItemsRequest, GetMissingDefaultPriceItemsResponse, GetRunningJobsRequest,
+        GetRunningJobsResponse, get_jobs_request::SortBy, job_service_server::JobService,
     },
 };
 
@@ -56,7 +56,7 @@ impl JobService for Management {
             .accounts
             .billed_jobs(&permit, filter.unwrap_or_default(), paging)
             .await;
-        let found = found.map_err(|error| fault::accounts(error, &[]))?;
+        let found = found.map_err(fault::accounts)?;
         Ok(Response::new(GetJobsResponse {
             total_count: found.count,
             jobs: fitting(found.jobs.into_iter().map(row::ended_job).collect())?,
@@ -84,6 +84,13 @@ impl JobService for Management {
         request: Request<GetBillingItemsRequest>,
     ) -> Result<Response<GetBillingItemsResponse>, Status> {
         price::list(self, request).await
+    }
+
+    async fn get_missing_default_price_items(
+        &self,
+        request: Request<GetMissingDefaultPriceItemsRequest>,
+    ) -> Result<Response<GetMissingDefaultPriceItemsResponse>, Status> {
+        price::missing(self, request).await
     }
 
     async fn add_billing_item(

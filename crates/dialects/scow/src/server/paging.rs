@@ -14,7 +14,7 @@ const DEFAULT_SIZE: u64 = 50;
 pub(super) const ORDERS: &str = "ASCEND or DESCEND";
 
 /// Rows read for one page at most: more than one answer can hold, and no more than a server can.
-const MOST_ROWS: u64 = 100_000;
+pub(super) const MOST_ROWS: u64 = 100_000;
 
 /// What a size of zero asks for: the calls differ.
 #[derive(Clone, Copy)]

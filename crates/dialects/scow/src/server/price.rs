@@ -8,9 +8,13 @@ use accounts::{NewPrice, Price, Prices, price::Amount};
 use tonic::{Request, Response, Status};
 use wire::scow::server::{
     AddBillingItemRequest, AddBillingItemResponse, GetBillingItemsRequest, GetBillingItemsResponse,
+    GetMissingDefaultPriceItemsRequest, GetMissingDefaultPriceItemsResponse,
 };
 
-use crate::server::{Management, fault, fields::Fields, fitting, row};
+use crate::{
+    server::{Management, fault, fields::Fields, fitting, row},
+    submit::QOS,
+};
 
 /// `AddBillingItem`.
 pub(super) async fn add(
@@ -43,17 +47,33 @@ pub(super) async fn add(
         description: message.description.unwrap_or_default(),
     };
     let added = side.accounts.add_price(permit, new).await;
-    added.map_err(|error| {
-        fault::accounts(
-            error,
-            &[
-                ("id", "item_id"),
-                ("tenant", "tenant_name"),
-                ("amount", "amount_strategy"),
-            ],
-        )
-    })?;
+    added.map_err(fault::accounts)?;
     Ok(Response::new(AddBillingItemResponse {}))
+}
+
+/// `GetMissingDefaultPriceItems`: the zone's partition, where neither it nor its one QOS has a price for everybody.
+pub(super) async fn missing(
+    side: &Management,
+    request: Request<GetMissingDefaultPriceItemsRequest>,
+) -> Result<Response<GetMissingDefaultPriceItemsResponse>, Status> {
+    let (permit, _) = side.permit::<Prices, _>(request).await?;
+    let prices = side.accounts.prices(&permit, None, true).await;
+    let prices = prices.map_err(fault::accounts)?;
+    let cluster = side.callers.cluster();
+    let partition = format!("{cluster}.{cluster}");
+    let whole = format!("{partition}.{QOS}");
+    let has = |path: &str| {
+        prices
+            .active
+            .iter()
+            .any(|item| item.tenant.is_none() && item.path == path)
+    };
+    let items = if has(&partition) || has(&whole) {
+        Vec::new()
+    } else {
+        vec![whole]
+    };
+    Ok(Response::new(GetMissingDefaultPriceItemsResponse { items }))
 }
 
 /// `GetBillingItems`.
@@ -64,7 +84,7 @@ pub(super) async fn list(
     let (permit, message) = side.permit::<Prices, _>(request).await?;
     let tenant = message.tenant_name.as_deref();
     let prices = side.accounts.prices(&permit, tenant, message.active_only).await;
-    let prices = prices.map_err(|error| fault::accounts(error, &[]))?;
+    let prices = prices.map_err(fault::accounts)?;
     Ok(Response::new(GetBillingItemsResponse {
         active_items: fitting(prices.active.into_iter().map(row::price).collect())?,
         history_items: fitting(prices.history.into_iter().map(row::price).collect())?,

@@ -3,15 +3,15 @@
 //! What it leaves to others: amounts (`money`), and which rows are shown.
 
 use accounts::{
-    Account, BilledJob, Charge, MemberRole, Person, PlatformRole, PriceItem, Standing, State, Tenant,
-    TenantRole,
+    Account, BilledJob, Charge, MemberRole, Person, PlatformRole, PriceItem, Receipt, Standing, State,
+    Tenant, TenantRole,
 };
 use model::{Span, Timestamp};
 use wire::scow::{
     common::JobInfo,
     server::{
-        self, AccountAffiliation, ChargeRecord, GetUserInfoResponse, JobBillingItem, PlatformTenantsInfo,
-        UserRole,
+        self, AccountAffiliation, AccountStatus, ChargeRecord, GetUserInfoResponse, JobBillingItem,
+        PaymentRecord, PlatformTenantsInfo, UserRole, UserStatus,
         account::{AccountState, DisplayedAccountState},
     },
 };
@@ -118,6 +118,36 @@ pub(super) fn charge(charge: Charge) -> ChargeRecord {
         user_id: Some(charge.user),
         metadata: None,
     }
+}
+
+/// A payment.
+pub(super) fn payment(receipt: Receipt) -> PaymentRecord {
+    PaymentRecord {
+        index: receipt.id,
+        tenant_name: receipt.tenant,
+        account_name: receipt.account,
+        time: Some(stamp(receipt.at)),
+        r#type: receipt.kind,
+        amount: Some(written(receipt.amount)),
+        comment: receipt.comment,
+        ip_address: receipt.ip_address,
+        operator_id: receipt.operator,
+    }
+}
+
+/// How an account stands to one of its users. Nobody is blocked in an account, and nobody has a limit there.
+pub(super) fn standing(account: Account) -> (String, AccountStatus) {
+    let threshold = account.block_threshold.unwrap_or(account.default_block_threshold);
+    let status = AccountStatus {
+        user_status: UserStatus::Unblocked.into(),
+        account_blocked: account.standing.is_blocked(),
+        job_charge_limit: None,
+        used_job_charge: None,
+        balance: Some(written(account.balance)),
+        is_in_whitelist: Some(false),
+        block_threshold_amount: Some(written(threshold)),
+    };
+    (account.name, status)
 }
 
 /// A job that has ended and was charged. Numbers that the message has no room for show as its largest.

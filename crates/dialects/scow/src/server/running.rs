@@ -14,7 +14,6 @@ use wire::scow::server::{
 use crate::{
     fault as portal_fault, row,
     server::{Management, fault, fields::Fields, fitting},
-    trouble,
 };
 
 /// Jobs read from the slice at once.
@@ -27,7 +26,7 @@ pub(super) async fn list(
 ) -> Result<Response<GetRunningJobsResponse>, Status> {
     let (metadata, extensions, message) = request.into_parts();
     let permit = side.callers.permit::<List>(&metadata, &extensions).await?;
-    side.check_cluster(&message.cluster)?;
+    side.callers.check_cluster(&message.cluster)?;
     let accounts = side
         .accounts_of(&metadata, &extensions, message.tenant_name.as_deref())
         .await?;
@@ -86,7 +85,7 @@ pub(super) async fn cancel(
         "the name of the job's user",
     );
     fields.finish()?;
-    side.check_cluster(&message.cluster)?;
+    side.callers.check_cluster(&message.cluster)?;
     let look = side.callers.permit::<Get>(&metadata, &extensions).await?;
     let found = side.jobs.get(look, number).await;
     let found = found.map_err(|error| side.job_fault(error))?;
@@ -99,15 +98,6 @@ pub(super) async fn cancel(
 }
 
 impl Management {
-    fn check_cluster(&self, cluster: &str) -> Result<(), Status> {
-        let ours = self.callers.cluster();
-        if cluster == ours {
-            Ok(())
-        } else {
-            Err(trouble::unknown_cluster(&[ours]))
-        }
-    }
-
     fn job_fault(&self, error: jobs::Error) -> Status {
         portal_fault::jobs(error, self.callers.cluster())
     }
@@ -126,7 +116,7 @@ impl Management {
             name: None,
         };
         let found = self.accounts.accounts(&permit, filter).await;
-        let found = found.map_err(|error| fault::accounts(error, &[]))?;
+        let found = found.map_err(fault::accounts)?;
         Ok(Some(found.into_iter().map(|account| account.name).collect()))
     }
 }

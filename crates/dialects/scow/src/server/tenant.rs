@@ -63,7 +63,7 @@ impl TenantService for Management {
 impl Management {
     async fn tenants(&self, permit: &Permit<Look>) -> Result<Vec<Tenant>, Status> {
         let tenants = self.accounts.tenants(permit).await;
-        tenants.map_err(|error| fault::accounts(error, &[]))
+        tenants.map_err(fault::accounts)
     }
 
     /// The tenant of this name; NOT_FOUND where the caller may know of none.
@@ -72,12 +72,12 @@ impl Management {
         let found = tenants.into_iter().find(|tenant| tenant.name == name);
         found.ok_or_else(|| {
             let tenant = name.to_owned();
-            fault::accounts(Error::TenantNotFound { tenant }, &[])
+            fault::accounts(Error::TenantNotFound { tenant })
         })
     }
 
     async fn labels(&self, permit: &Permit<Look>, names: &[String]) -> Result<Vec<(String, String)>, Status> {
         let labels = self.accounts.labels(permit, names).await;
-        labels.map_err(|error| fault::accounts(error, &[]))
+        labels.map_err(fault::accounts)
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! What it leaves to others: the rules (`accounts`), names and passwords (`access`).
 
+use std::collections::BTreeMap;
+
 use access::Secret;
-use accounts::{Enrol, Error, Join, Look, NewMember, NewPerson};
+use accounts::{AccountFilter, Enrol, Error, Join, Look, Membership, NewMember, NewPerson};
 use tonic::{Code, Request, Response, Status};
 use wire::scow::server::{
     AddUserToAccountRequest, AddUserToAccountResponse, CreateUserRequest, CreateUserResponse,
-    GetUserInfoRequest, GetUserInfoResponse, GetUsersByIdsRequest, GetUsersByIdsResponse,
+    GetUserInfoRequest, GetUserInfoResponse, GetUserStatusRequest, GetUserStatusResponse,
+    GetUsersByIdsRequest, GetUsersByIdsResponse, QueryIsUserInAccountRequest, QueryIsUserInAccountResponse,
     get_users_by_ids_response::UserInfo, user_service_server::UserService,
 };
 
@@ -21,7 +24,7 @@ impl UserService for Management {
     ) -> Result<Response<GetUserInfoResponse>, Status> {
         let (permit, message) = self.permit::<Look, _>(request).await?;
         let person = self.accounts.person(&permit, &message.user_id).await;
-        let person = person.map_err(|error| fault::accounts(error, &[]))?;
+        let person = person.map_err(fault::accounts)?;
         Ok(Response::new(row::person(person)))
     }
 
@@ -31,12 +34,53 @@ impl UserService for Management {
     ) -> Result<Response<GetUsersByIdsResponse>, Status> {
         let (permit, message) = self.permit::<Look, _>(request).await?;
         let found = self.accounts.labels(&permit, &message.user_ids).await;
-        let found = found.map_err(|error| fault::accounts(error, &[]))?;
+        let found = found.map_err(fault::accounts)?;
         let users = found
             .into_iter()
             .map(|(user_id, user_name)| UserInfo { user_id, user_name });
         let users = fitting(users.collect())?;
         Ok(Response::new(GetUsersByIdsResponse { users }))
+    }
+
+    async fn query_is_user_in_account(
+        &self,
+        request: Request<QueryIsUserInAccountRequest>,
+    ) -> Result<Response<QueryIsUserInAccountResponse>, Status> {
+        let (permit, message) = self.permit::<Look, _>(request).await?;
+        let result = match self.accounts.person(&permit, &message.user_id).await {
+            Ok(person) => {
+                let is_in = |one: &Membership| one.account == message.account_name;
+                person.tenant == message.tenant_name && person.memberships.iter().any(is_in)
+            }
+            Err(Error::UserNotFound { .. }) => false,
+            Err(error) => return Err(fault::accounts(error)),
+        };
+        Ok(Response::new(QueryIsUserInAccountResponse { result }))
+    }
+
+    async fn get_user_status(
+        &self,
+        request: Request<GetUserStatusRequest>,
+    ) -> Result<Response<GetUserStatusResponse>, Status> {
+        let (permit, message) = self.permit::<Look, _>(request).await?;
+        let person = self.accounts.person(&permit, &message.user_id).await;
+        let person = person.map_err(fault::accounts)?;
+        if person.tenant != message.tenant_name {
+            let user = message.user_id;
+            return Err(fault::accounts(Error::UserNotFound { user }));
+        }
+        let filter = AccountFilter {
+            tenant: Some(person.tenant),
+            name: None,
+        };
+        let accounts = self.accounts.accounts(&permit, filter).await;
+        let mut accounts = accounts.map_err(fault::accounts)?;
+        accounts.retain(|account| person.memberships.iter().any(|one| one.account == account.name));
+        Ok(Response::new(GetUserStatusResponse {
+            account_statuses: accounts.into_iter().map(row::standing).collect(),
+            // No space is kept for users: each has what the machine has.
+            storage_quotas: BTreeMap::from([(self.callers.cluster().to_owned(), 0)]),
+        }))
     }
 
     async fn create_user(
@@ -60,14 +104,7 @@ impl UserService for Management {
                 // The pages know no other code for it (contract of the management side, 10.2).
                 return Status::new(Code::Internal, error.to_string());
             }
-            fault::accounts(
-                error,
-                &[
-                    ("tenant", "tenant_name"),
-                    ("name", "identity_id"),
-                    ("label", "name"),
-                ],
-            )
+            fault::newcomer(error, "identity_id")
         })?;
         Ok(Response::new(CreateUserResponse {
             id: made.number,
@@ -93,14 +130,7 @@ impl UserService for Management {
             if matches!(error, Error::AccountNotFound { .. }) {
                 return fault::word(Code::NotFound, "ACCOUNT_OR_TENANT_NOT_FOUND");
             }
-            fault::accounts(
-                error,
-                &[
-                    ("tenant", "tenant_name"),
-                    ("account", "account_name"),
-                    ("user", "user_id"),
-                ],
-            )
+            fault::accounts(error)
         })?;
         Ok(Response::new(AddUserToAccountResponse {}))
     }

@@ -4,4 +4,5 @@
 mod engine;
 mod files;
 mod jobs;
+mod management;
 mod zone;

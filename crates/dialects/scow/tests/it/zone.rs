@@ -102,7 +102,7 @@ impl Zone {
     }
 }
 
-async fn people(access: &Access) -> (String, String) {
+pub(crate) async fn people(access: &Access) -> (String, String) {
     let peer = Peer::new(None, "test");
     let code = access.first_owner("ada").await.expect("made").expect("a code");
     let ada = token(access, code).await;

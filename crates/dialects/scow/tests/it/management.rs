@@ -1,0 +1,9 @@
+//! The management side as SCOW's clients meet it, over real books.
+
+mod bad;
+mod bed;
+mod first_start;
+mod jobs;
+mod payments;
+mod people;
+mod prices;
