@@ -109,10 +109,9 @@ fn show(found: &v1::GetAccountResponse, as_object: bool) -> Result<(), Error> {
         told["members"] = members.collect();
         return say(told);
     }
-    say(format_args!("account    {} ({})", account.name, state(account)))?;
-    if account.blocked {
-        say(format_args!("because    {}", account.reason))?;
-    }
+    say(format_args!("account    {}", account.name))?;
+    let standing = if account.blocked { &account.reason } else { "open" };
+    say(format_args!("state      {standing}"))?;
     say(format_args!("tenant     {}", account.tenant))?;
     if !account.comment.is_empty() {
         say(format_args!("comment    {}", account.comment))?;

@@ -89,6 +89,7 @@ pub enum Price {
         /// What it is for: CLUSTER.PARTITION, or CLUSTER.PARTITION.QOS
         path: String,
         /// What one hour of the basis costs, with at most four decimals
+        #[arg(allow_negative_numbers = true)]
         price: Money,
         /// What the hours are of
         #[arg(long, value_enum, default_value_t = Basis::Cores)]

@@ -151,7 +151,7 @@ impl AccountService for Accounts {
         let permit = self.callers.permit::<Price>(&metadata, &extensions).await?;
         let new = new_price(message)?;
         let set = self.accounts.add_price(permit, new).await;
-        let set = set.map_err(fault::price)?;
+        let set = set.map_err(fault::accounts)?;
         Ok(Response::new(v1::SetPriceResponse {
             price: Some(form::price(set, true)),
         }))

@@ -39,25 +39,6 @@ pub(crate) fn manifest_field(fault: &services::Fault) -> String {
 }
 
 pub(crate) fn accounts(error: accounts::Error) -> Status {
-    let named = |field: &'static str| match field {
-        "owner" => "owner_user_name",
-        "user" => "user_name",
-        same => same,
-    };
-    money(error, named)
-}
-
-/// For the call that sets a price, in whose message an amount is a sum.
-pub(crate) fn price(error: accounts::Error) -> Status {
-    let named = |field: &'static str| match field {
-        "id" => "price_id",
-        "amount" => "basis",
-        same => same,
-    };
-    money(error, named)
-}
-
-fn money(error: accounts::Error, named: fn(&'static str) -> &'static str) -> Status {
     if let accounts::Error::Access(source) = error {
         return access(source);
     }
@@ -66,9 +47,19 @@ fn money(error: accounts::Error, named: fn(&'static str) -> &'static str) -> Sta
     };
     let mut fields = FieldFaults::new();
     for fault in &faults.0 {
-        fields.add(named(fault.field), &fault.what, &fault.want);
+        fields.add(money_field(fault.field), &fault.what, &fault.want);
     }
     fields.into_status()
+}
+
+/// The message's name of a field, which the slice calls as SCOW does.
+fn money_field(field: &'static str) -> &'static str {
+    match field {
+        "account_name" => "name",
+        "item_id" => "price_id",
+        "type" => "kind",
+        same => same,
+    }
 }
 
 pub(crate) fn nodes(error: nodes::Error) -> Status {
