@@ -169,5 +169,5 @@ async fn a02_a_kill_at_any_step_leaves_whole_books_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a02_a_kill_at_any_step_leaves_whole_books_on_postgresql() {
-    kill_at_every_step(Bed::postgres().await, rounds(10, 200), 200).await;
+    kill_at_every_step(Bed::postgres().await, rounds(10, 100), 200).await;
 }
