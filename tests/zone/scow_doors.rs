@@ -326,7 +326,7 @@ fn script(bed: &Bed) -> String {
          \x20        'scow.common.ConfigService/GetApiVersion', 'scow.portal.JobService/SubmitJob',\n\
          \x20        'scow.portal.FileService/GetHomeDirectory']\n\
          seen = set()\n\
-         for port in ({ports}):\n\
+         for door_number, port in enumerate(({ports})):\n\
          \x20   for call in calls:\n\
          \x20       for token in (None, 'Bearer x', 'Bearer scow', 'Bearer ', 'Bearer ' + '0' * 34):\n\
          \x20           door = http.client.HTTPConnection('127.0.0.1', port, timeout=20)\n\
@@ -336,9 +336,9 @@ fn script(bed: &Bed) -> String {
          \x20           door.request('POST', '/' + call, b'\\0\\0\\0\\0\\5\\n\\3ada', head)\n\
          \x20           answer = door.getresponse()\n\
          \x20           answer.read()\n\
-         \x20           seen.add((call.split('.')[1], port, answer.getheader('grpc-status')))\n\
-         for package, port, status in sorted(seen):\n\
-         \x20   print(package, ({ports}).index(port), status)\n\
+         \x20           seen.add((call.split('.')[1], door_number, answer.getheader('grpc-status')))\n\
+         for seen_one in sorted(seen):\n\
+         \x20   print(*seen_one)\n\
          END\n",
         token = token_file(&bed.zone).display(),
         ports = ports.join(", "),
