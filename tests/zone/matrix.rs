@@ -116,6 +116,8 @@ impl Matrix {
             let code = wire.create_user(&keeper, name, "member");
             bearers.insert(name, wire.sign_in(&code).access_token);
         }
+        // Owns the accounts that the calls make: whoever is in several has to name one for a job.
+        wire.create_user(&keeper, "carol", "member");
         bearers.insert("keeper", keeper);
         let job = wire.submit(&bearers["ada"], "echo hello > hello.txt; echo hello");
         wire.job_until(&bearers["ada"], job, wire::soke::v1::JobState::Completed);
