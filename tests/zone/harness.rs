@@ -39,6 +39,11 @@ const FREE_PORTS: [(&str, &str); 7] = [
 /// The binary under test. Cargo builds it before this test.
 pub(crate) const SOKE: &str = env!("CARGO_BIN_EXE_soke");
 
+/// Whether the tests run with the counts that the project promises, and with what takes long.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("SOKE_TEST_FULL").is_some()
+}
+
 /// How a zone of a test starts.
 pub(crate) struct Builder {
     config: String,

@@ -16,7 +16,6 @@ mod action;
 mod attention;
 mod bill;
 mod billed;
-mod carry;
 mod charge;
 mod comment;
 mod enrol;

@@ -6,19 +6,22 @@
 //! token), and everything that it does then (`join`).
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
 use cli::story::Invitation;
+use confine::Abilities;
 use tasks::{Backoff, Policy, Tasks};
 use tokio::{
     io::AsyncWriteExt as _,
     process::{Child, ChildStdin, Command},
 };
 
-use crate::{config::Config, wiring::PROGRAM};
+use crate::{config::Config, failure::Failure, hidden, wiring::PROGRAM};
 
 /// What the machine is called, and its folder.
 const NAME: &str = "second";
@@ -41,6 +44,8 @@ pub(crate) fn folder(data: &Path) -> PathBuf {
 /// The second machine of a zone.
 #[derive(Debug, Clone)]
 pub(crate) struct Second {
+    /// The zone's.
+    data: PathBuf,
     folder: PathBuf,
 }
 
@@ -48,6 +53,7 @@ impl Second {
     /// The one of this zone, whether it is there or not.
     pub(crate) fn of(config: &Config) -> Self {
         Self {
+            data: config.data.clone(),
             folder: folder(&config.data),
         }
     }
@@ -67,6 +73,11 @@ impl Second {
 
     async fn keep_until(&self, mut invitation: Option<Invitation>, tasks: &Tasks) {
         let stop = tasks.token();
+        let data = self.data.clone();
+        let opened = tasks.blocking("soke.way to the second machine", move || open_way(&data));
+        if let Ok(Err(fault)) = opened.await {
+            tracing::warn!(%fault, "users may not pass to their homes on the second machine");
+        }
         let (first, longest) = PAUSES;
         let mut pauses = Backoff::new(first, longest);
         loop {
@@ -99,6 +110,17 @@ impl Second {
             }
         }
     }
+}
+
+/// Where users have uids of their own and no mount can show them their homes, the way there leads through the zone's
+/// folder: it can be passed then, and still not be listed.
+fn open_way(data: &Path) -> Result<(), Failure> {
+    let abilities = Abilities::probe(Path::new(PROGRAM), &[hidden::PROBE])?;
+    if abilities.root && !abilities.mounts {
+        let mode = Permissions::from_mode(0o711);
+        std::fs::set_permissions(data, mode).map_err(Failure::System)?;
+    }
+    Ok(())
 }
 
 /// Starts it, and gives what it lives by: it ends when its standard input does.

@@ -17,16 +17,6 @@ def owner(world):
     return {"owner": answer.tokens.access_token}
 
 
-def person(world):
-    """Ada, an administrator with a password."""
-    zone = native(world, world["owner"])
-    code = zone.call("user", "UserService", "CreateUser", user_name="ada", role="admin").sign_in_code
-    tokens = native(world).call(*SESSION, "SignIn", link_code=code).tokens
-    password = "correct horse battery"
-    native(world, tokens.access_token).call(*SESSION, "SetPassword", new_password=password)
-    return {"password": password}
-
-
 def invite(world):
     """A token for one machine."""
     zone = native(world, world["owner"])
@@ -162,5 +152,5 @@ def refused(world):
 
 
 if __name__ == "__main__":
-    steps = [owner, person, invite, password, who, job, job_ended, trail, ledger, revoke, refused]
+    steps = [owner, invite, password, who, job, job_ended, trail, ledger, revoke, refused]
     main({step.__name__: step for step in steps})

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, time::Duration};
 use sha2::{Digest as _, Sha256};
 use wire::soke::v1;
 
-use super::{fact, person::Person};
+use super::{fact, more, person::Person};
 use crate::{
     Error,
     jobs::{mebibytes, output, seconds, state_word},
@@ -53,8 +53,9 @@ pub(super) async fn run(person: &Person, node: &str) -> Result<v1::Job, Error> {
         ),
     )?;
     if ended.exit_code != Some(0) {
+        more(&ended.reason)?;
         return Err(Error::Answer(
-            "the first job did not end well: see `soke logs --errors` for it",
+            "the first job did not end well: see `soke logs --errors 1`",
         ));
     }
     let written = output(client, ended.number).await?;

@@ -94,18 +94,13 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     }));
     routes.add_service(AccountServiceServer::new(Accounts {
         callers: callers.clone(),
-        accounts: accounts.clone(),
+        accounts,
     }));
     routes.add_service(JobServiceServer::new(Jobs {
         callers: callers.clone(),
         jobs: jobs.clone(),
     }));
-    routes.add_service(ZoneServiceServer::new(ZoneState {
-        callers,
-        jobs,
-        accounts,
-        zone,
-    }));
+    routes.add_service(ZoneServiceServer::new(ZoneState { callers, jobs, zone }));
 }
 
 /// The services of this protocol alone.

@@ -21,7 +21,10 @@ pub(crate) async fn accounts_here(
         access: access.clone(),
         tasks: tasks.clone(),
         clock: clock.clone(),
-        config: config.accounts.clone(),
+        config: accounts::Config {
+            cluster: config.jobs.zone.cluster.clone(),
+            ..accounts::Config::default()
+        },
     });
     Ok(accounts.await?)
 }
