@@ -14,12 +14,13 @@ use wire::{
             CancelJobRequest, GetHomeDirectoryRequest, ListAllJobsRequest, SubmitJobRequest,
             file_service_client::FileServiceClient, job_service_client::JobServiceClient,
         },
+        server::{CreateUserRequest, user_service_client::UserServiceClient},
     },
     soke::v1::JobState,
 };
 
 use crate::{
-    harness::{LONG, Wire, Zone, eventually, wire::signed},
+    harness::{Builder, LONG, Wire, Zone, eventually, wire::signed},
     matrix,
 };
 
@@ -38,18 +39,12 @@ struct Bed {
 
 impl Bed {
     fn new(unprivileged: bool) -> Self {
-        let builder = Zone::builder().config("[scow]\nfront_end_token = \"scow.token\"\n");
         let builder = if unprivileged {
-            builder.unprivileged()
+            Zone::builder().unprivileged()
         } else {
-            builder
+            Zone::builder()
         };
-        let mut zone = builder.prepare();
-        let path = token_file(&zone);
-        fs::write(&path, format!("{TOKEN}\n")).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
-        zone.give_to_server(&path);
-        zone.start();
+        let zone = with_front_end(builder);
         let native = zone.wire();
         let [server, portal] =
             ["scow.server", "scow.portal"].map(|name| Wire::connect_plain(zone.listener(name)));
@@ -118,6 +113,53 @@ impl Bed {
         let rows = answer.expect("listed").into_inner().results;
         rows.iter().map(|row| row.job_id).collect()
     }
+}
+
+/// Starts a zone in which `TOKEN` is the token of a front end.
+pub(crate) fn with_front_end(builder: Builder) -> Zone {
+    let mut zone = builder
+        .config("[scow]\nfront_end_token = \"scow.token\"\n")
+        .prepare();
+    let path = token_file(&zone);
+    fs::write(&path, format!("{TOKEN}\n")).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+    zone.give_to_server(&path);
+    zone.start();
+    zone
+}
+
+/// Uses a secret of every sort at these doors, good ones and wrong ones, and gives all of them.
+pub(crate) fn use_every_secret(zone: &Zone) -> Vec<String> {
+    const WRONG: &str = "canary-of-no-front-end-0c4c4a11b2d7f3";
+    const PASSWORD: &str = "canary-scow-password-41f6";
+    let message = CreateUserRequest {
+        tenant_name: "default".to_owned(),
+        identity_id: "scow-user".to_owned(),
+        name: "SCOW".to_owned(),
+        email: "scow@example.org".to_owned(),
+        password: PASSWORD.to_owned(),
+    };
+    let wire = Wire::connect_plain(zone.listener("scow.server"));
+    let mut users = UserServiceClient::new(wire.channel());
+    for (token, wanted) in [
+        (WRONG, Code::Unauthenticated),
+        (TOKEN, Code::Ok),
+        (TOKEN, Code::AlreadyExists),
+    ] {
+        let made = wire.wait(users.create_user(signed(message.clone(), token)));
+        assert_eq!(code(made), wanted);
+    }
+    let portal = Wire::connect_plain(zone.listener("scow.portal"));
+    let home = GetHomeDirectoryRequest {
+        user_id: "scow-user".to_owned(),
+        cluster: "elsewhere".to_owned(),
+    };
+    let mut files = FileServiceClient::new(portal.channel());
+    for (token, wanted) in [(WRONG, Code::Unauthenticated), (TOKEN, Code::Internal)] {
+        let home = portal.wait(files.get_home_directory(signed(home.clone(), token)));
+        assert_eq!(code(home), wanted);
+    }
+    [TOKEN, WRONG, PASSWORD].map(str::to_owned).to_vec()
 }
 
 fn token_file(zone: &Zone) -> PathBuf {
@@ -326,7 +368,7 @@ fn script(bed: &Bed) -> String {
          \x20        'scow.common.ConfigService/GetApiVersion', 'scow.portal.JobService/SubmitJob',\n\
          \x20        'scow.portal.FileService/GetHomeDirectory']\n\
          seen = set()\n\
-         for port in ({ports}):\n\
+         for door_number, port in enumerate(({ports})):\n\
          \x20   for call in calls:\n\
          \x20       for token in (None, 'Bearer x', 'Bearer scow', 'Bearer ', 'Bearer ' + '0' * 34):\n\
          \x20           door = http.client.HTTPConnection('127.0.0.1', port, timeout=20)\n\
@@ -336,9 +378,9 @@ fn script(bed: &Bed) -> String {
          \x20           door.request('POST', '/' + call, b'\\0\\0\\0\\0\\5\\n\\3ada', head)\n\
          \x20           answer = door.getresponse()\n\
          \x20           answer.read()\n\
-         \x20           seen.add((call.split('.')[1], port, answer.getheader('grpc-status')))\n\
-         for package, port, status in sorted(seen):\n\
-         \x20   print(package, ({ports}).index(port), status)\n\
+         \x20           seen.add((call.split('.')[1], door_number, answer.getheader('grpc-status')))\n\
+         for seen_one in sorted(seen):\n\
+         \x20   print(*seen_one)\n\
          END\n",
         token = token_file(&bed.zone).display(),
         ports = ports.join(", "),

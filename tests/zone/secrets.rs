@@ -19,9 +19,8 @@ const WRONG_REFRESH: &str = "canary-wrong-refresh-77aa";
 
 #[test]
 fn t13_no_secret_turns_up_in_logs_files_processes_or_the_store() {
-    let mut zone = Zone::builder()
-        .config("[log]\nlevel = \"trace\"\nformat = \"json\"\n")
-        .start();
+    let builder = Zone::builder().config("[log]\nlevel = \"trace\"\nformat = \"json\"\n");
+    let mut zone = crate::scow_doors::with_front_end(builder);
     let wire = zone.wire();
     let (owner, secrets) = use_every_secret(&zone, &wire);
 
@@ -117,6 +116,7 @@ fn use_every_secret(zone: &Zone, wire: &Wire) -> (String, Vec<String>) {
     }
     secrets.extend(crate::litekube::use_every_secret(zone, &owner.access_token));
     secrets.extend(crate::kapi::use_every_secret(zone, "ada", PASSWORD));
+    secrets.extend(crate::scow_doors::use_every_secret(zone));
     secrets.extend(crate::grid::use_every_secret(zone, wire, &owner.access_token));
     (owner.access_token, secrets)
 }

@@ -1,6 +1,7 @@
-//! Says aloud which jobs wait for a price or for their charge, and counts them for whoever shows the zone's status.
+//! Says aloud which jobs wait for a price or for their charge, and counts them for whoever shows the zone's status; at
+//! the start it carries on what was left lying.
 //!
-//! What it leaves to others: carrying them on (`settle`).
+//! What it leaves to others: carrying them on (`carry`).
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use access::SystemPermit;
 use store::{Tx, Watch};
 use tasks::{Policy, Tasks};
 
-use crate::{Error, Handle, Inner, bill};
+use crate::{Error, Handle, Inner, bill, carry::Waiting};
 
 /// How many jobs need somebody's attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +62,10 @@ pub(crate) fn start(inner: Arc<Inner>, tasks: &Tasks) {
 }
 
 async fn run(inner: &Inner, mut waiting: Watch) {
+    // What a price that was set just before the end of the last start did not reach.
+    if let Err(error) = inner.carry_on(Waiting::default()).await {
+        tracing::warn!(error = model::chain(&error), "jobs that wait for a price wait on");
+    }
     let mut told = Counts::default();
     loop {
         waiting.changed().await;

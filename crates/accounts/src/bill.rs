@@ -7,6 +7,7 @@ use store::{Row, Tx, Value, params};
 
 use crate::{
     Asked, Error, JobKey, account,
+    carry::Waiting,
     item::{Pinned, Place},
     price::{Rule, Usage},
 };
@@ -245,9 +246,19 @@ pub(crate) fn locked(tx: &mut Tx<'_>, id: BillId) -> Result<Bill, Error> {
     read(&row.ok_or(Error::Row { what: "bill" })?)
 }
 
-/// The bills that wait, the oldest first.
-pub(crate) fn waiting(tx: &mut Tx<'_>) -> Result<Vec<BillId>, Error> {
-    let rows = tx.rows("SELECT id FROM job_bills WHERE waits ORDER BY id", &[])?;
+/// The next of the bills that wait, the oldest first.
+pub(crate) fn waiting(tx: &mut Tx<'_>, which: &Waiting, most: u32) -> Result<Vec<BillId>, Error> {
+    let after = which.after.map(|id| id.to_string()).unwrap_or_default();
+    let mut values = vec![Value::from(after), Value::from(most)];
+    let place = match &which.path {
+        None => "",
+        Some(path) => {
+            values.push(Value::from(path));
+            "AND (cluster || '.' || partition_name = ?3 OR cluster || '.' || partition_name || '.' || qos = ?3)"
+        }
+    };
+    let sql = format!("SELECT id FROM job_bills WHERE waits AND id > ?1 {place} ORDER BY id LIMIT ?2");
+    let rows = tx.rows(&sql, &values)?;
     rows.iter().map(|row| row.get(0).map_err(Error::from)).collect()
 }
 

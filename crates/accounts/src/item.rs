@@ -10,9 +10,11 @@ use model::{Money, TenantId, Timestamp};
 use store::{Row, Tx, params};
 
 use crate::{
-    Error, Handle, Price, Prices, numbers, person,
+    Error, Handle, Price, Prices,
+    carry::{self, Waiting},
+    numbers, person,
     price::{Amount, UnknownAmount},
-    settle, tenant, words,
+    tenant, words,
 };
 
 /// A price that is to be set.
@@ -110,8 +112,12 @@ impl Handle {
                     now
                 ],
             )?;
-            settle::carry_on(write, &booking, now)?;
-            Ok(PriceItem {
+            let waiting = Waiting {
+                path: Some(new.path.clone()),
+                after: None,
+            };
+            let after = carry::part_of(write, &waiting, &booking, now)?;
+            let item = PriceItem {
                 id,
                 tenant: tenant.map(|tenant| tenant.name),
                 path: new.path.clone(),
@@ -119,9 +125,21 @@ impl Handle {
                 amount: new.amount,
                 description: new.description.clone(),
                 created_at: now,
-            })
+            };
+            Ok((item, after))
         };
-        permit.write(&self.inner.store, set).await
+        let (item, after) = permit.write(&self.inner.store, set).await?;
+        if after.is_some() {
+            let path = Some(item.path.clone());
+            if let Err(error) = self.inner.carry_on(Waiting { path, after }).await {
+                // The price is set; what it did not reach yet is reached by the next fetch or start.
+                tracing::warn!(
+                    error = model::chain(&error),
+                    "jobs that waited for this price wait on"
+                );
+            }
+        }
+        Ok(item)
     }
 
     /// Lists prices: everybody's, with a tenant laid over by the tenant's own; without one also all tenants' own.
@@ -305,5 +323,34 @@ impl Place<'_> {
             Some(own) => Ok(Some(own)),
             None => self.price(tx, None),
         }
+    }
+
+    /// The first of all prices of either path: a tenant's own or everybody's.
+    fn first(&self, tx: &mut Tx<'_>, tenant: Option<TenantId>) -> Result<Option<Pinned>, Error> {
+        let partition = format!("{}.{}", self.cluster, self.partition);
+        let with_qos = format!("{partition}.{}", self.qos);
+        // Nothing is a tenant's id.
+        let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
+        let row = tx.row(
+            &format!(
+                "{PINNED} path IN (?1, ?2) AND (tenant_id IS NULL OR tenant_id = ?3) ORDER BY number LIMIT 1"
+            ),
+            params![partition, with_qos, tenant],
+        )?;
+        row.as_ref().map(pinned).transpose()
+    }
+
+    /// What a tenant pays for a job that found no price: the first that appeared.
+    pub(crate) fn first_tenant_price(&self, tx: &mut Tx<'_>) -> Result<Option<Pinned>, Error> {
+        self.first(tx, None)
+    }
+
+    /// What an account of this tenant pays for a job that found no price: the first that appeared.
+    pub(crate) fn first_account_price(
+        &self,
+        tx: &mut Tx<'_>,
+        tenant: TenantId,
+    ) -> Result<Option<Pinned>, Error> {
+        self.first(tx, Some(tenant))
     }
 }

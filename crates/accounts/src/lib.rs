@@ -16,6 +16,7 @@ mod action;
 mod attention;
 mod bill;
 mod billed;
+mod carry;
 mod charge;
 mod comment;
 mod enrol;

@@ -1,17 +1,17 @@
-//! The end of a job: what was held is released and what it cost is charged, once, and whatever waits is carried on.
+//! The end of a job: what was held is released and what it cost is charged, once.
 //!
 //! An end is never refused for money's sake. A job without a price, or whose charge cannot be kept, waits with what is
 //! held for it, until a price appears or it is tried again.
-//! What it leaves to others: who pays and how much is held (`hold`), prices (`item`), the books (`ledger`).
+//! What it leaves to others: who pays and how much is held (`hold`), prices (`item`), the books (`ledger`),
+//! what waits (`carry`).
 
-use access::{Permit, Write};
 use model::{Money, Timestamp};
 use store::{Tx, params};
 
 use crate::{
-    Book, Ended, Error, Fetch, Handle,
+    Book, Ended, Error, Handle,
     bill::{self, Bill, State},
-    comment, hold, item,
+    comment, item,
     ledger::{self, Transfer},
     numbers,
     price::{self, Overflow, Usage},
@@ -54,79 +54,6 @@ impl Handle {
         }
         Ok(())
     }
-
-    /// Prices and charges what waits, and tells how many jobs were charged since the last call.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn fetch(&self, permit: Permit<Fetch>) -> Result<u32, Error> {
-        let booking = self.inner.booking();
-        let fetch = move |write: &mut Write<'_, '_>| {
-            let now = write.now();
-            write.lock_row("accounts_zone", "one", 1_i64.into())?;
-            carry_on(write, &booking, now)?;
-            let row = write.row(
-                "SELECT z.fetched_up_to, (SELECT COALESCE(MAX(b.bill), 0) FROM job_bills b) FROM accounts_zone z \
-                 WHERE z.one = 1",
-                &[],
-            )?;
-            let row = row.ok_or(Error::Row { what: "zone" })?;
-            let (before, newest): (i64, i64) = (row.get(0)?, row.get(1)?);
-            write.execute(
-                "UPDATE accounts_zone SET fetched_up_to = ?1 WHERE one = 1",
-                params![newest],
-            )?;
-            let new = newest - before;
-            write.about(format_args!("{new} new jobs"));
-            Ok(u32::try_from(new).unwrap_or(u32::MAX))
-        };
-        permit.write(&self.inner.store, fetch).await
-    }
-}
-
-/// Gives the jobs that wait for one the prices that are there now, and charges those that have ended.
-pub(crate) fn carry_on(tx: &mut Tx<'_>, booking: &Booking, now: Timestamp) -> Result<(), Error> {
-    for id in bill::waiting(tx)? {
-        let mut bill = bill::locked(tx, id)?;
-        let was_priced = bill.is_priced();
-        let pinned = pin(tx, &mut bill)?;
-        if bill.state == State::Ended && charge(tx, &bill, booking, now)? {
-            continue;
-        }
-        if pinned || was_priced != bill.is_priced() {
-            bill::write(tx, &bill)?;
-        }
-    }
-    Ok(())
-}
-
-/// Binds a bill to the prices that it lacks and that are there now, and holds for it what it may cost then. Says
-/// whether anything is new.
-fn pin(tx: &mut Tx<'_>, bill: &mut Bill) -> Result<bool, Error> {
-    let (account_price, tenant_price) = hold::prices(tx, bill)?;
-    let mut is_new = false;
-    if let (None, Some(price)) = (bill.account_item, &account_price) {
-        let book = Book::Account(bill.account);
-        // A price under which the job could cost more than can be kept is no price for it.
-        let held = match hold::most(bill, price) {
-            Ok(most) => {
-                let held = ledger::locked(tx, &book)?.held.checked_add(most);
-                held.map(|held| (most, held))
-            }
-            Err(Overflow) => None,
-        };
-        if let Some((most, held)) = held {
-            ledger::write_held(tx, &book, held)?;
-            bill.hold = most;
-            bill.account_item = Some(price.number);
-            is_new = true;
-        }
-    }
-    if let (None, Some(price)) = (bill.tenant_item, &tenant_price) {
-        bill.tenant_item = Some(price.number);
-        is_new = true;
-    }
-    Ok(is_new)
 }
 
 /// Takes back what is held for a job.
@@ -138,7 +65,7 @@ fn release(tx: &mut Tx<'_>, bill: &Bill) -> Result<(), Error> {
 }
 
 /// Charges a job that has ended, where it has its prices and the charge can be kept; says whether it did.
-fn charge(tx: &mut Tx<'_>, bill: &Bill, booking: &Booking, now: Timestamp) -> Result<bool, Error> {
+pub(crate) fn charge(tx: &mut Tx<'_>, bill: &Bill, booking: &Booking, now: Timestamp) -> Result<bool, Error> {
     let Some(prices) = cost(tx, bill)? else {
         return Ok(false);
     };

@@ -7,6 +7,7 @@
 mod environment;
 mod fault;
 mod layers;
+mod of_accounts;
 mod of_grid;
 mod of_jobs;
 mod of_litekube;
@@ -41,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) store: store::Config,
     pub(crate) access: access::Config,
     pub(crate) jobs: Jobs,
+    /// Who pays, and how it is rounded.
+    pub(crate) accounts: accounts::Config,
     /// The zone's machines.
     pub(crate) nodes: nodes::Config,
     pub(crate) services: services::Config,
@@ -160,6 +163,7 @@ impl Config {
         let litekube = of_litekube::read(&mut reader);
         let scow = of_scow::read(&mut reader);
         let jobs = of_jobs::read(&mut reader);
+        let accounts = of_accounts::read(&mut reader, &jobs.zone.cluster);
         let nodes = of_nodes::read(&mut reader);
         let services = of_services::read(&mut reader);
         let log = log(&mut reader);
@@ -174,6 +178,7 @@ impl Config {
             store,
             access,
             jobs,
+            accounts,
             nodes,
             services,
             buckyos,

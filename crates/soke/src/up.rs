@@ -195,8 +195,17 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let machines = agent::Machines::new();
     let job_nodes = agent::JobNodes::start(nodes.clone(), machines.clone(), &groups.nodes);
     let slices = &groups.slices;
-    let jobs = wiring::jobs_here(config, &store, &access, job_nodes.clone(), clock, slices).await?;
     let accounts = wiring::accounts_here(config, &store, &access, clock, slices).await?;
+    let jobs = wiring::jobs_here(
+        config,
+        &store,
+        &access,
+        job_nodes.clone(),
+        &accounts,
+        clock,
+        slices,
+    )
+    .await?;
     let service_nodes = agent::ServiceNodes::new(nodes.clone(), machines.clone());
     let services = wiring::services_here(config, &store, service_nodes, clock, slices).await?;
     let whereabouts = Arc::new(OnceLock::new());

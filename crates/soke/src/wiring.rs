@@ -11,6 +11,7 @@ mod fresh_tls;
 mod front_door;
 mod grid_door;
 mod hosts_in_tests;
+mod jobs_ask_accounts;
 mod jobs_here;
 mod litekube_doors;
 mod node_work;

@@ -164,10 +164,10 @@ async fn kill_at_every_step(mut bed: Bed, runs: u32, most: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a02_a_kill_at_any_step_leaves_whole_books_on_sqlite() {
-    kill_at_every_step(Bed::sqlite().await, rounds(16, 200), 200).await;
+    kill_at_every_step(Bed::sqlite().await, rounds(12, 200), 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a02_a_kill_at_any_step_leaves_whole_books_on_postgresql() {
-    kill_at_every_step(Bed::postgres().await, rounds(10, 200), 200).await;
+    kill_at_every_step(Bed::postgres().await, rounds(8, 100), 200).await;
 }

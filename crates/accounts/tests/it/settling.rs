@@ -338,3 +338,62 @@ async fn a_zone_may_ask_for_an_account() {
     bed.submit(job(1, &bob)).await.expect("admitted");
     assert_eq!(key(1).number, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a09_a_price_reaches_every_job_that_waits_however_many_they_are() {
+    let bed = Bed::sqlite().await;
+    let bob = lab(&bed, "2000").await;
+    for number in 1..=1100 {
+        bed.submit(job(number, &bob)).await.expect("admitted");
+        bed.end(ran(number, 1800)).await;
+    }
+    assert_eq!(counts(&bed).await, (1100, 0));
+    bed.price("local.other", "9").await;
+    assert_eq!(counts(&bed).await, (1100, 0));
+    bed.price("local.main", "1").await;
+    assert_eq!((counts(&bed).await, held(&bed).await), ((0, 0), Money::ZERO));
+    let page = billed(&bed).await;
+    assert_eq!((page.count, page.account_total), (1100, money("550")));
+    assert_eq!(fetch(&bed).await, 1100);
+    bed.ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a09_a_job_takes_the_first_price_that_appeared_though_it_is_reached_after_others() {
+    let bed = Bed::sqlite().await;
+    let bob = lab(&bed, "100").await;
+    let mut asked = job(1, &bob);
+    asked.qos = "low".to_owned();
+    bed.submit(asked).await.expect("admitted");
+    bed.end(ran(1, 3600)).await;
+    // As if the zone had ended right after the prices were written.
+    let set = |tx: &mut store::Tx<'_>| -> Result<(), store::Error> {
+        for (number, path, price) in [
+            (1, "local.main", 10_000),
+            (2, "local.main.low", 20_000),
+            (3, "local.main", 30_000),
+        ] {
+            tx.execute(
+                "INSERT INTO price_items (number, id, path, price, amount, description, made_at) \
+                 VALUES (?1, ?2, ?3, ?4, 'cpusAlloc', '', 0)",
+                store::params![number, format!("p{number}"), path, price],
+            )?;
+        }
+        Ok(())
+    };
+    access::SystemPermit::new("test.prices")
+        .write(&bed.store, set)
+        .await
+        .expect("written");
+    let bed = bed.restarted_after(|_engine, _folder| {}).await;
+    let reached = testbed::eventually(std::time::Duration::from_secs(30), async || {
+        counts(&bed).await == (0, 0)
+    });
+    assert!(reached.await, "what waits is carried on at the start");
+    let page = billed(&bed).await;
+    assert_eq!(
+        (page.jobs[0].account_item.as_str(), page.account_total),
+        ("p1", money("1"))
+    );
+    bed.ledger().await;
+}

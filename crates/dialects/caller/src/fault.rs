@@ -33,7 +33,19 @@ pub fn fields(faults: &Faults) -> Status {
 #[must_use]
 pub fn shown(kind: ErrorKind, error: &(dyn Error + 'static)) -> Status {
     log(kind, error);
-    wire::status(kind, error.to_string())
+    wire::status(kind, visible(&error.to_string()))
+}
+
+/// A sentence may repeat a name that was asked for; what a terminal would obey in it is replaced.
+fn visible(text: &str) -> String {
+    let keep = |c: char| {
+        if c.is_control() && c != '\n' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(keep).collect()
 }
 
 /// Logs a fault with its causes where it is ours or a part is away; what a caller did wrong is no line in the log.

@@ -94,13 +94,18 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     }));
     routes.add_service(AccountServiceServer::new(Accounts {
         callers: callers.clone(),
-        accounts,
+        accounts: accounts.clone(),
     }));
     routes.add_service(JobServiceServer::new(Jobs {
         callers: callers.clone(),
         jobs: jobs.clone(),
     }));
-    routes.add_service(ZoneServiceServer::new(ZoneState { callers, jobs, zone }));
+    routes.add_service(ZoneServiceServer::new(ZoneState {
+        callers,
+        jobs,
+        accounts,
+        zone,
+    }));
 }
 
 /// The services of this protocol alone.

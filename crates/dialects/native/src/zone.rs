@@ -66,6 +66,7 @@ pub struct Zone {
 pub(crate) struct ZoneState {
     pub(crate) callers: Callers,
     pub(crate) jobs: jobs::Handle,
+    pub(crate) accounts: accounts::Handle,
     pub(crate) zone: Zone,
 }
 
@@ -82,6 +83,8 @@ impl ZoneService for ZoneState {
         let (root, zone) = (self.callers.access().zone(), &self.zone);
         let bound = zone.bound.get();
         let counts = self.jobs.counts().await.map_err(fault::jobs)?;
+        let waiting = self.accounts.counts().await.map_err(fault::accounts)?;
+        let checks = (zone.checks)().into_iter().chain(unpaid(waiting));
         Ok(Response::new(v1::GetStatusResponse {
             zone_id: root.zone_id().to_owned(),
             zone_host: zone.host.clone(),
@@ -90,12 +93,32 @@ impl ZoneService for ZoneState {
             ca_fingerprint: root.ca_fingerprint().to_owned(),
             listeners: bound.map(|bound| bound.listeners.clone()).unwrap_or_default(),
             address: bound.map(|bound| bound.address.clone()).unwrap_or_default(),
-            checks: (zone.checks)().into_iter().map(encode).collect(),
+            checks: checks.map(encode).collect(),
             jobs_pending: u32::try_from(counts.pending).unwrap_or(u32::MAX),
             jobs_running: u32::try_from(counts.running).unwrap_or(u32::MAX),
             store_engine: zone.store_engine.to_owned(),
         }))
     }
+}
+
+/// Jobs that an account is to pay for and that are not charged, where there are any.
+fn unpaid(waiting: accounts::Counts) -> Option<Check> {
+    let accounts::Counts { unpriced, uncharged } = waiting;
+    let (health, text) = match (unpriced, uncharged) {
+        (0, 0) => return None,
+        (_, 0) => (
+            Health::Reduced,
+            format!(
+                "jobs that wait for a price: {unpriced}; they are charged once it is there: soke price set"
+            ),
+        ),
+        (_, 1..) => (
+            Health::Bad,
+            format!("jobs that cannot be charged: {uncharged}; an amount is larger than can be kept"),
+        ),
+    };
+    let name = "charges".to_owned();
+    Some(Check { name, health, text })
 }
 
 fn encode(check: Check) -> v1::Check {

@@ -21,10 +21,7 @@ pub(crate) async fn accounts_here(
         access: access.clone(),
         tasks: tasks.clone(),
         clock: clock.clone(),
-        config: accounts::Config {
-            cluster: config.jobs.zone.cluster.clone(),
-            ..accounts::Config::default()
-        },
+        config: config.accounts.clone(),
     });
     Ok(accounts.await?)
 }

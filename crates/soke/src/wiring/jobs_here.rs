@@ -1,6 +1,7 @@
 //! The jobs slice gets the zone's machines as its nodes; a node reads output files through its processes for files.
 //!
-//! What it leaves to others: what a job is (`jobs`), the link (`agent`), and how a file is read as a user (`files`).
+//! What it leaves to others: what a job is (`jobs`), who pays for it (`jobs_ask_accounts`), the link (`agent`), and how a
+//! file is read as a user (`files`).
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -17,7 +18,7 @@ use model::ErrorKind;
 use store::Store;
 use tasks::{Clock, Tasks};
 
-use super::{NodeParts, PROGRAM, node_folder};
+use super::{NodeParts, PROGRAM, jobs_ask_accounts::JobsAskAccounts, node_folder};
 use crate::{config::Config, failure::Failure};
 
 /// Starts what does jobs on this machine; jobs of an earlier agent are found again.
@@ -47,6 +48,7 @@ pub(crate) async fn jobs_here(
     store: &Store,
     access: &Access,
     nodes: JobNodes,
+    accounts: &accounts::Handle,
     clock: &Clock,
     tasks: &Tasks,
 ) -> Result<jobs::Handle, Failure> {
@@ -56,7 +58,7 @@ pub(crate) async fn jobs_here(
         tasks: tasks.clone(),
         clock: clock.clone(),
         nodes: Arc::new(nodes),
-        admission: Arc::new(jobs::Unpaid),
+        admission: Arc::new(JobsAskAccounts(accounts.clone())),
         config: config.jobs.zone.clone(),
     });
     Ok(handle.await?)

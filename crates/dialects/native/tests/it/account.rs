@@ -1,7 +1,9 @@
 //! Money over the wire: what is answered, what is refused by field, and who sees what.
 
+use accounts::{Asked, JobKey, Partition};
+use model::{Span, Timestamp};
 use tonic::{Code, Status};
-use wire::soke::v1::{self, AccountRole, PriceBasis};
+use wire::soke::v1::{self, AccountRole, PriceBasis, zone_service_client::ZoneServiceClient};
 
 use crate::zone::{Zone, bearing, refusal};
 
@@ -460,4 +462,83 @@ async fn a_member_moves_no_money_and_sets_no_price() {
     for status in refused {
         assert_eq!(status.code(), Code::PermissionDenied, "{status:?}");
     }
+}
+
+/// What the zone says of its charges.
+async fn charges(zone: &Zone, owner: &str) -> Option<v1::Check> {
+    let mut client = ZoneServiceClient::new(zone.calls.clone());
+    let answer = client.get_status(bearing(owner, v1::GetStatusRequest {})).await;
+    let checks = answer.expect("told").into_inner().checks;
+    checks.into_iter().find(|check| check.name == "charges")
+}
+
+/// Submits a job of ada's where no price is set.
+async fn submit(zone: &Zone) {
+    let books = zone.books.clone();
+    let work = move |tx: &mut store::Tx<'_>| {
+        let ada = access::known::by_name(tx, "ada")?.expect("the owner");
+        let submitted_at = Timestamp::from_secs(1_800_000_000);
+        let asked = Asked {
+            key: JobKey {
+                cluster: "local".to_owned(),
+                number: 1,
+                array_index: 0,
+                attempt: 0,
+                submitted_at,
+            },
+            user: ada.id,
+            user_name: "ada".to_owned(),
+            account: None,
+            name: "sleep".to_owned(),
+            partition: Partition {
+                name: "local".to_owned(),
+                ..Partition::default()
+            },
+            qos: String::new(),
+            nodes: 1,
+            cpus: 1,
+            gpus: 0,
+            memory_mb: 1,
+            time_limit: Span::from_secs(60),
+        };
+        books.admit(tx, &asked)
+    };
+    let permit = access::SystemPermit::new("test.submit");
+    let admitted = permit.write(&zone.store, work).await.expect("admitted");
+    assert!(!admitted.is_priced);
+}
+
+#[tokio::test]
+async fn a09_the_zone_says_how_many_jobs_wait_for_a_price() {
+    let zone = Zone::new().await;
+    let owner = zone.owner().await;
+    let account = v1::CreateAccountRequest {
+        name: "team".to_owned(),
+        ..v1::CreateAccountRequest::default()
+    };
+    let made = zone.accounts().create_account(bearing(&owner, account)).await;
+    made.expect("made");
+    let pay = v1::PayRequest {
+        account: "team".to_owned(),
+        amount: money(10_000),
+        ..v1::PayRequest::default()
+    };
+    zone.accounts().pay(bearing(&owner, pay)).await.expect("paid");
+    assert_eq!(charges(&zone, &owner).await, None);
+    submit(&zone).await;
+    let told = charges(&zone, &owner).await.expect("told");
+    assert_eq!(told.health(), v1::Health::Reduced);
+    assert!(
+        told.text.starts_with("jobs that wait for a price: 1;"),
+        "{}",
+        told.text
+    );
+    let price = v1::SetPriceRequest {
+        path: "local.local".to_owned(),
+        price: money(1),
+        ..v1::SetPriceRequest::default()
+    };
+    let set = zone.accounts().set_price(bearing(&owner, price)).await;
+    set.expect("set");
+    assert_eq!(charges(&zone, &owner).await, None);
 }

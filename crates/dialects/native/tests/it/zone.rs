@@ -36,6 +36,8 @@ impl services::node::Nodes for NoNodes {
 pub(crate) struct Zone {
     pub(crate) access: Access,
     pub(crate) calls: Calls,
+    pub(crate) store: store::Store,
+    pub(crate) books: accounts::Handle,
     code: String,
     _data: TempDir,
 }
@@ -90,7 +92,7 @@ impl Zone {
             config: accounts::Config::default(),
         });
         let jobs = jobs::start(jobs::Parts {
-            store,
+            store: store.clone(),
             access: access.clone(),
             tasks,
             clock,
@@ -98,17 +100,20 @@ impl Zone {
             admission: Arc::new(jobs::Unpaid),
             config: jobs::Config::default(),
         });
+        let books = accounts.await.expect("accounts");
         let routes = native::routes(native::Parts {
             access: access.clone(),
             jobs: jobs.await.expect("jobs"),
             nodes,
             services: services.await.expect("services"),
-            accounts: accounts.await.expect("accounts"),
+            accounts: books.clone(),
             zone: facts(),
         });
         Self {
             access,
             calls: Calls::new(routes, CallLimits::default()),
+            store,
+            books,
             code: code.expose().to_owned(),
             _data: data,
         }

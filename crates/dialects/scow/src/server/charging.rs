@@ -94,6 +94,8 @@ impl ChargingService for Management {
     ) -> Result<Response<GetPaginatedChargeRecordsResponse>, Status> {
         let (permit, message) = self.permit::<Charges, _>(request).await?;
         let mut fields = Fields::new();
+        fields.few("types", &message.types);
+        fields.few("user_ids_or_names", &message.user_ids_or_names);
         let filter = ChargeFilter {
             from: Some(fields.instant("start_time", message.start_time.as_ref())),
             to: Some(fields.instant("end_time", message.end_time.as_ref())),
@@ -134,6 +136,8 @@ impl ChargingService for Management {
     ) -> Result<Response<GetChargeRecordsTotalCountResponse>, Status> {
         let (permit, message) = self.permit::<Charges, _>(request).await?;
         let mut fields = Fields::new();
+        fields.few("types", &message.types);
+        fields.few("user_ids_or_names", &message.user_ids_or_names);
         let filter = ChargeFilter {
             from: Some(fields.instant("start_time", message.start_time.as_ref())),
             to: Some(fields.instant("end_time", message.end_time.as_ref())),

@@ -10,6 +10,9 @@ use wire::{FieldFaults, scow::common};
 
 use crate::{server::money, text};
 
+/// The most entries of a list that a search goes by.
+const MOST: usize = 100;
+
 /// Reads the fields of one request.
 #[derive(Default)]
 pub(super) struct Fields {
@@ -71,6 +74,17 @@ impl Fields {
     /// Adds a fault where `good` does not hold.
     pub(super) fn check(&mut self, good: bool, field: &str, wrong: &str, right: &str) {
         self.faults.check(good, field, wrong, right);
+    }
+
+    /// Refuses a list that is longer than a search takes.
+    pub(super) fn few<T>(&mut self, field: &str, list: &[T]) {
+        let count = list.len();
+        self.check(
+            count <= MOST,
+            field,
+            &format!("has {count} entries"),
+            &format!("at most {MOST}"),
+        );
     }
 
     /// Ends the reading: INVALID_ARGUMENT with all faults, where there are any.
