@@ -1,7 +1,7 @@
 //! Jobs ask accounts who pays, in the transactions that queue a job and that write its end.
 //!
-//! A job that names no partition or no QOS runs in the cluster's only ones, and is priced there. What it leaves to
-//! others: every rule about money (`accounts`), and when to ask (`jobs`).
+//! A job runs in the cluster's only partition and QOS and is priced there, whatever it names: who names another one gets
+//! no other price, and not none. What it leaves to others: every rule about money (`accounts`), and when to ask (`jobs`).
 
 use accounts::{Error, JobKey, Partition};
 use jobs::{Admission, Admitted, Asked, Job};
@@ -17,7 +17,6 @@ pub(super) struct JobsAskAccounts(pub(super) accounts::Handle);
 
 impl Admission for JobsAskAccounts {
     fn admit(&self, tx: &mut Tx<'_>, asked: &Asked<'_>) -> Result<Admitted, jobs::Error> {
-        let or = |given: &str, only: &str| if given.is_empty() { only } else { given }.to_owned();
         let question = accounts::Asked {
             key: key(asked.cluster, asked.number, asked.submitted_at),
             user: asked.user,
@@ -25,12 +24,12 @@ impl Admission for JobsAskAccounts {
             account: Some(asked.account.to_owned()).filter(|name| !name.is_empty()),
             name: asked.name.to_owned(),
             partition: Partition {
-                name: or(asked.partition, asked.cluster),
+                name: asked.cluster.to_owned(),
                 cores: asked.whole.cores,
                 gpus: 0,
                 memory_mb: asked.whole.memory_bytes / MIB,
             },
-            qos: or(asked.qos, QOS),
+            qos: QOS.to_owned(),
             nodes: 1,
             cpus: asked.cores,
             gpus: 0,
