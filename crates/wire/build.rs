@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".scow.portal.UploadRequest.chunk")
         .bytes(".soke.v1.FollowOutputResponse.chunk")
         .bytes(".soke.agent.v1.ReadFileResponse")
+        .bytes(".soke.agent.v1.WriteFileRequest")
         .bytes(".soke.agent.v1.ReadOutputResponse.chunk")
         .bytes(".soke.agent.v1.TunnelRequest")
         .bytes(".soke.agent.v1.TunnelResponse")

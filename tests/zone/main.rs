@@ -26,4 +26,5 @@ mod services;
 mod stopping;
 mod story;
 mod two_nodes;
+mod uploads;
 mod walls;

@@ -29,6 +29,8 @@ pub enum Command {
     Cancel(OneJob),
     /// Write a file of yours in the zone to standard output
     Get(Get),
+    /// Put a file of this machine among your files in the zone
+    Put(Put),
     /// Deploy a service from a manifest and wait until it is ready
     Deploy(Deploy),
     /// List services
@@ -317,6 +319,20 @@ pub struct OneJob {
 pub struct Get {
     /// Its path, absolute or relative to your home in the zone
     pub path: String,
+}
+
+/// Which file goes where.
+#[derive(Debug, Clone, Args)]
+pub struct Put {
+    /// The file on this machine; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// Where it goes, absolute or relative to your home in the zone; otherwise into your home, under its own name
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+    /// Write JSON, one object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do about wallets.

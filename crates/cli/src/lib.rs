@@ -37,8 +37,8 @@ mod wallets;
 
 pub use args::{
     Account, Audit, AuditCommand, Basis, Charges, Command, Deploy, Form, Get, Jobs, Logs, Nc, Nodes,
-    NodesCommand, OneJob, Pay, Payments, Price, Run, Services, ServicesCommand, SignIn, Token, TokenCommand,
-    User, Wallet,
+    NodesCommand, OneJob, Pay, Payments, Price, Put, Run, Services, ServicesCommand, SignIn, Token,
+    TokenCommand, User, Wallet,
 };
 pub use client::Surroundings;
 pub use error::{Error, exit_code};
@@ -62,6 +62,7 @@ pub async fn perform(command: Command, surroundings: &Surroundings) -> Result<u8
         Command::Logs(which) => jobs::logs(surroundings, &which).await?,
         Command::Cancel(which) => jobs::cancel(surroundings, which).await?,
         Command::Get(which) => files::get(surroundings, &which).await?,
+        Command::Put(what) => files::put(surroundings, &what).await?,
         Command::Wallet(command) => wallets::manage(surroundings, command).await?,
         Command::Account(command) => accounts::manage(surroundings, command).await?,
         Command::Pay(what) => payments::pay(surroundings, what).await?,

@@ -9,4 +9,6 @@ access::actions! {
     List "files.list" false
     /// Reads a file as the caller.
     Read "files.read" false
+    /// Writes a file as the caller.
+    Write "files.write" true
 }

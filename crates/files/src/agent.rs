@@ -1,11 +1,14 @@
 //! The half that runs as the user: one process per user and node, asked over a stream socket.
 //!
 //! What the user may see is decided by the system alone: by the account the process runs under, or by the
-//! walls that were put around it before it began. The process reads no file but on behalf of an ask, writes
-//! nothing, and ends when its socket does. What it leaves to others: who starts it, as whom, and in which home
+//! walls that were put around it before it began. The process reads and writes no file but on behalf of an ask, and
+//! ends when its socket does. What it leaves to others: who starts it, as whom, and in which home
 //! (`confine`, and the server half in `node`).
 //!
-//! Each ask has a thread of its own, since reading a file system blocks; `MOST_AT_ONCE` bounds them.
+//! Each ask has a thread of its own, since a file system blocks; `MOST_AT_ONCE` bounds them.
+
+mod flow;
+mod write;
 
 use std::{
     collections::BTreeMap,
@@ -18,16 +21,17 @@ use std::{
     },
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use flow::Flow;
 use model::Timestamp;
 use rustix::{fs::OFlags, io::Errno};
 use tasks::{Policy, Tasks};
 
 use crate::{
     entry::{Entry, EntryKind},
-    frame::{Answer, Ask, MOST_AT_ONCE, MOST_BODY, PREFIX, Say, WINDOW, What, Why, encode, head, lengths},
+    frame::{Answer, Ask, MOST_AT_ONCE, MOST_BODY, PREFIX, Say, What, Why, encode, head, lengths},
 };
 
 /// The hidden `soke user-agent`: becomes the user that the last argument tells of, and serves asks on the socket
@@ -92,7 +96,7 @@ impl Agent {
             let mut prefix = [0; PREFIX];
             match socket.read_exact(&mut prefix) {
                 Ok(()) => {}
-                Err(ended) if ended.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(ended) if is_end(&ended) => return Ok(()),
                 Err(broken) => return Err(broken),
             }
             let (head_length, body_length) = lengths(prefix).map_err(io::Error::other)?;
@@ -101,18 +105,24 @@ impl Agent {
             let (head_bytes, body) = bytes.split_at(head_length);
             let ask: Ask = head(head_bytes).map_err(io::Error::other)?;
             match ask.what {
-                What::More { parts } => self.with_flow(ask.id, |flow| flow.grant(parts)),
-                What::End => self.with_flow(ask.id, Flow::end),
-                What::Home | What::List | What::Read { .. } => self.begin(ask, body)?,
+                What::More { parts } => self
+                    .with_flow(ask.id, |flow| flow.grant(parts))
+                    .unwrap_or_default(),
+                What::End => self.with_flow(ask.id, Flow::end).unwrap_or_default(),
+                What::Chunk => self.put(ask.id, Some(body.to_vec()))?,
+                What::Whole => self.put(ask.id, None)?,
+                What::Home | What::List | What::Read { .. } | What::Write => self.begin(ask, body)?,
             }
         }
     }
 
     /// An unknown id is an answer that ended meanwhile.
-    fn with_flow(&self, id: u64, act: impl FnOnce(&Flow)) {
-        if let Some(flow) = self.flows().get(&id) {
-            act(flow);
-        }
+    fn with_flow<T>(&self, id: u64, act: impl FnOnce(&Flow) -> T) -> Option<T> {
+        self.flows().get(&id).map(|flow| act(flow))
+    }
+
+    fn put(&self, id: u64, bytes: Option<Vec<u8>>) -> io::Result<()> {
+        self.with_flow(id, |flow| flow.put(bytes)).unwrap_or(Ok(()))
     }
 
     fn begin(self: &Arc<Self>, ask: Ask, path: &[u8]) -> io::Result<()> {
@@ -149,55 +159,6 @@ impl Agent {
     }
 }
 
-/// How many more parts of one answer may be sent.
-struct Flow {
-    state: Mutex<Granted>,
-    changed: Condvar,
-}
-
-struct Granted {
-    parts: u32,
-    ended: bool,
-}
-
-impl Flow {
-    fn new() -> Self {
-        Self {
-            state: Mutex::new(Granted {
-                parts: WINDOW,
-                ended: false,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, Granted> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn grant(&self, parts: u32) {
-        let mut state = self.state();
-        state.parts = state.parts.saturating_add(parts);
-        self.changed.notify_all();
-    }
-
-    fn end(&self) {
-        self.state().ended = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits until one more part may be sent; false when nobody wants it any more.
-    fn take(&self) -> bool {
-        let waits = |state: &mut Granted| state.parts == 0 && !state.ended;
-        let mut state = self
-            .changed
-            .wait_while(self.state(), waits)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.parts = state.parts.saturating_sub(1);
-        !state.ended
-    }
-}
-
 /// Why an answer stops before its end.
 enum Stop {
     /// The system refuses.
@@ -219,7 +180,8 @@ impl Reply<'_> {
             What::Home => self.part(self.agent.home.as_os_str().as_bytes()),
             What::List => self.list(path),
             What::Read { offset } => self.read(path, offset),
-            What::More { .. } | What::End => Ok(()),
+            What::Write => self.write(path),
+            What::Chunk | What::Whole | What::More { .. } | What::End => Ok(()),
         };
         self.agent.flows().remove(&self.id);
         let say = match ended {
@@ -270,6 +232,14 @@ impl Reply<'_> {
             place += u64::try_from(length).unwrap_or(u64::MAX);
         }
     }
+}
+
+/// The other side has closed, with or without our last words unread.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn open_folder(path: &Path) -> Result<ReadDir, Stop> {

@@ -14,6 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use tasks::{Policy, Tasks};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -26,8 +27,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error,
-    frame::{Answer, Ask, BadFrame, MOST_AT_ONCE, PREFIX, Say, WINDOW, What, Why, encode, head, lengths},
+    Error, Stream,
+    frame::{
+        Answer, Ask, BadFrame, MOST_AT_ONCE, MOST_BODY, PREFIX, Say, WINDOW, What, Why, encode, head, lengths,
+    },
 };
 
 /// One connection. The socket closes when this is dropped and when the process breaks the protocol.
@@ -55,10 +58,12 @@ struct State {
     mailbox: Mailbox,
 }
 
-/// What waits to be written. Bounded by the answers under way: one ask, one grant and one end for each.
+/// What waits to be written. Bounded by the answers under way: one ask, one window, one grant and one end for each.
 #[derive(Debug, Default)]
 struct Mailbox {
     asks: VecDeque<(Ask, Vec<u8>)>,
+    /// What is to be written, in its order: at most a window of chunks and an end for each answer.
+    bytes: VecDeque<(Ask, Bytes)>,
     grants: BTreeMap<u64, u32>,
     ends: BTreeSet<u64>,
 }
@@ -217,6 +222,40 @@ impl Reply {
     }
 }
 
+impl Reply {
+    fn send(&self, what: What, bytes: Bytes) {
+        let mut state = self.shared.state();
+        state.mailbox.bytes.push_back((Ask { id: self.id, what }, bytes));
+        drop(state);
+        self.shared.to_write.notify_one();
+    }
+}
+
+/// Sends all chunks to an answer that waits for them, at the pace at which the process writes them, and waits until the
+/// file is in its place. The process has said that it is ready.
+pub(crate) async fn write(mut reply: Reply, mut chunks: Stream<Bytes>) -> Result<(), Error> {
+    // Chunks of which the process has not said that they are written.
+    let mut under_way = 0;
+    while let Some(chunk) = chunks.next().await {
+        let mut chunk = chunk?;
+        while !chunk.is_empty() {
+            if under_way == WINDOW {
+                reply.next().await?.ok_or(Error::Lost)?;
+                under_way -= 1;
+            }
+            let part = chunk.split_to(chunk.len().min(MOST_BODY));
+            reply.send(What::Chunk, part);
+            under_way += 1;
+        }
+    }
+    reply.send(What::Whole, Bytes::new());
+    while reply.next().await?.is_some() {
+        // It says more than it was sent: it is not one of ours.
+        under_way = u32::checked_sub(under_way, 1).ok_or(Error::Lost)?;
+    }
+    Ok(())
+}
+
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.ended {
@@ -265,6 +304,13 @@ impl Shared {
         if let Some((ask, path)) = mailbox.asks.pop_front() {
             return Some(encode(&ask, &path));
         }
+        if let Some((ask, bytes)) = mailbox.bytes.pop_front() {
+            return Some(if running.contains_key(&ask.id) {
+                encode(&ask, &bytes)
+            } else {
+                Ok(Vec::new())
+            });
+        }
         let (id, what) = if let Some(id) = mailbox.ends.pop_first() {
             (id, What::End)
         } else {
@@ -306,4 +352,4 @@ async fn hear_all(shared: &Shared, mut socket: OwnedReadHalf) -> std::io::Result
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

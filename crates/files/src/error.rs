@@ -6,7 +6,7 @@ use model::ErrorKind;
 
 use crate::Why;
 
-/// Why a file or folder is not given. What may be shown to a caller is the text of each variant; sources are
+/// Why a file or folder is not given or taken. What may be shown to a caller is the text of each variant; sources are
 /// for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,11 +16,28 @@ pub enum Error {
         /// The reason in a closed list.
         why: Why,
     },
+    /// What is sent is larger than a file may be.
+    #[error("the file is larger than {most_bytes} bytes, the most that this zone takes")]
+    TooLarge {
+        /// The bound.
+        most_bytes: u64,
+    },
+    /// Whoever sends the file does not go on.
+    #[error("{text}")]
+    Sender {
+        /// The sort of failure.
+        kind: ErrorKind,
+        /// What is said of it.
+        text: String,
+    },
+    /// The store failed.
+    #[error("use the store")]
+    Store(#[from] store::Error),
     /// All processes, or all answers of the user's process, are taken.
     #[error("too many files and folders are open at once: try again later")]
     Busy,
     /// The user's process ended before the answer did.
-    #[error("the process that reads for the user ended: try again")]
+    #[error("the process that works for the user ended: try again")]
     Lost,
     /// The user's process gave nothing for too long.
     #[error("the file system does not answer in time")]
@@ -49,13 +66,13 @@ pub enum Error {
         reason: String,
     },
     /// The machine does not start the process.
-    #[error("start the process that reads for the user")]
+    #[error("start the process that works for the user")]
     Start(#[source] confine::Error),
     /// The system refuses a socket to the user's process.
-    #[error("connect to the process that reads for the user")]
+    #[error("connect to the process that works for the user")]
     Socket(#[source] io::Error),
     /// A step fell over.
-    #[error("start the process that reads for the user")]
+    #[error("start the process that works for the user")]
     Panicked(#[from] tasks::Panicked),
 }
 
@@ -66,8 +83,10 @@ const fn refused(why: Why) -> &'static str {
         Why::NotAFolder => "the path leads to something that is not a folder",
         Why::NotAFile => "the path leads to something that is not a regular file",
         Why::BadPath => "the system does not take the path: a name is too long, or links run in a circle",
-        Why::Busy => "the process that reads for the user has no room left: try again later",
-        Why::Broken => "the file system fails to read",
+        Why::Busy => "the process that works for the user has no room left: try again later",
+        Why::NotWritable => "the user may not write this file, or in its folder",
+        Why::Full => "the disk, or the user's share of it, has no room left",
+        Why::Broken => "the file system fails",
     }
 }
 
@@ -78,19 +97,21 @@ impl Error {
         match self {
             Error::Refused { why } => match why {
                 Why::NotFound => ErrorKind::NotFound,
-                Why::Denied => ErrorKind::Denied,
+                Why::Denied | Why::NotWritable => ErrorKind::Denied,
                 Why::NotAFolder | Why::NotAFile | Why::BadPath => ErrorKind::Invalid,
-                Why::Busy => ErrorKind::Exhausted,
+                Why::Busy | Why::Full => ErrorKind::Exhausted,
                 Why::Broken => ErrorKind::Internal,
             },
-            Error::Busy => ErrorKind::Exhausted,
+            Error::Busy | Error::TooLarge { .. } => ErrorKind::Exhausted,
             Error::Lost | Error::Stopping => ErrorKind::Unavailable,
             Error::Stalled => ErrorKind::Deadline,
             Error::Away { kind, .. } => *kind,
-            Error::Access(source) => source.kind(),
             Error::SessionEnded => ErrorKind::Unauthenticated,
             Error::Unfit { .. } => ErrorKind::Precondition,
             Error::Start(source) => source.kind(),
+            Error::Access(source) => source.kind(),
+            Error::Store(source) => source.kind(),
+            Error::Sender { kind, .. } => *kind,
             Error::Socket(_) | Error::Panicked(_) => ErrorKind::Internal,
         }
     }

@@ -6,7 +6,9 @@
 //!
 //! The server half asks with [`Ask`] and paces each answer by itself: an answer begins with
 //! [`WINDOW`] parts that may be sent, and [`What::More`] grants more as they are taken. So a slow reader of one
-//! answer never holds up another one on the same socket.
+//! answer never holds up another one on the same socket. What is written flows the other way by the same pace: the
+//! first part of the answer to [`What::Write`] says that the file is open and [`WINDOW`] chunks may come, and each
+//! further part that one of them is written and one more may come.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -28,7 +30,7 @@ pub(crate) struct Ask {
     pub(crate) what: What,
 }
 
-/// What is asked. The body of [`What::List`] and [`What::Read`] is the path.
+/// What is asked. The body of [`What::List`], [`What::Read`] and [`What::Write`] is the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
@@ -38,6 +40,12 @@ pub(crate) enum What {
     List,
     /// Give the bytes of a regular file from an offset on.
     Read { offset: u64 },
+    /// Put a file there whose bytes follow. It is there once the answer is done, and nothing is before.
+    Write,
+    /// The body is the next bytes for that file.
+    Chunk,
+    /// That was all of the file.
+    Whole,
     /// So many more parts of that answer may be sent.
     More { parts: u32 },
     /// Nobody wants the rest of that answer.
@@ -79,7 +87,11 @@ pub enum Why {
     BadPath,
     /// The user's process has no descriptor, thread or memory left for this.
     Busy,
-    /// The system failed to read.
+    /// The system does not let this user write there.
+    NotWritable,
+    /// The disk, or the user's share of it, has no room left.
+    Full,
+    /// The system failed to read or write.
     Broken,
 }
 

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     Entry, Error, FilePath, Stream,
-    connection::{Connection, Reply},
+    connection::{self, Connection, Reply},
     frame::What,
 };
 
@@ -36,6 +36,14 @@ pub trait OnNode: Send + Sync + 'static {
     fn list(&self, account: &Account, path: &FilePath) -> Stream<Vec<Entry>>;
     /// The bytes of a regular file from an offset on, in chunks of at most 256 KiB.
     fn read(&self, account: &Account, path: &FilePath, offset: u64) -> Stream<Bytes>;
+    /// Puts a file there with these bytes, as a whole once they have all come, or not at all. An error of the chunks
+    /// ends it and is its error; dropping it ends it too.
+    fn write(
+        &self,
+        account: &Account,
+        path: &FilePath,
+        chunks: Stream<Bytes>,
+    ) -> BoxFuture<'static, Result<(), Error>>;
 }
 
 /// How many processes there may be, and how long they may take.
@@ -67,7 +75,7 @@ impl Config {
     }
 }
 
-/// Reads files on this machine, in one process per user. Clones share the processes.
+/// Reads and writes files on this machine, in one process per user. Clones share the processes.
 #[derive(Debug, Clone)]
 pub struct LocalNode {
     inner: Arc<Inner>,
@@ -161,6 +169,22 @@ impl OnNode for LocalNode {
     fn read(&self, account: &Account, path: &FilePath, offset: u64) -> Stream<Bytes> {
         self.answer(account, What::Read { offset }, path.as_str())
     }
+
+    fn write(
+        &self,
+        account: &Account,
+        path: &FilePath,
+        chunks: Stream<Bytes>,
+    ) -> BoxFuture<'static, Result<(), Error>> {
+        let (inner, account, path) = (Arc::clone(&self.inner), account.clone(), path.clone());
+        Box::pin(async move {
+            let (opened, reply, process) = inner.begin_surely(&account, What::Write, path.as_str()).await?;
+            opened.ok_or(Error::Lost)?;
+            let written = connection::write(reply, chunks).await;
+            drop(process);
+            written
+        })
+    }
 }
 
 /// Where an answer stands.
@@ -185,11 +209,7 @@ impl Step {
                 account,
                 what,
                 path,
-            } => match inner.begin(&account, what, &path).await {
-                // The process ended before it said anything, so that nothing was given twice: once more.
-                Err(Error::Lost) => inner.begin(&account, what, &path).await?,
-                begun => begun?,
-            },
+            } => inner.begin_surely(&account, what, &path).await?,
             Step::Going { mut reply, process } => (reply.next().await?, reply, process),
         };
         Ok(first.map(|part| (part, Step::Going { reply, process })))
@@ -201,7 +221,20 @@ impl Inner {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the user's process and waits for the first part.
+    /// Asks the user's process and waits for the first part; once more where the process ended before it said anything,
+    /// so that nothing was given twice.
+    async fn begin_surely(
+        self: &Arc<Self>,
+        account: &Account,
+        what: What,
+        path: &str,
+    ) -> Result<(Option<Bytes>, Reply, Arc<Process>), Error> {
+        match self.begin(account, what, path).await {
+            Err(Error::Lost) => self.begin(account, what, path).await,
+            begun => begun,
+        }
+    }
+
     async fn begin(
         self: &Arc<Self>,
         account: &Account,
@@ -321,19 +354,19 @@ async fn end(mut child: Child, room: OwnedSemaphorePermit) {
             Ok(Some(_status)) => return drop(room),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, "wait for the process that reads for a user");
+                tracing::warn!(%error, "wait for the process that works for a user");
                 return;
             }
         }
         if tried == 10
             && let Err(error) = child.kill()
         {
-            tracing::warn!(%error, "end the process that reads for a user");
+            tracing::warn!(%error, "end the process that works for a user");
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     tracing::warn!(
         pid = child.id(),
-        "a process that reads for a user does not end: its file system hangs"
+        "a process that works for a user does not end: its file system hangs"
     );
 }

@@ -47,6 +47,8 @@ pub(crate) struct Config {
     /// The zone's machines.
     pub(crate) nodes: nodes::Config,
     pub(crate) services: services::Config,
+    /// The most bytes of a file that a user puts into the zone.
+    pub(crate) most_upload_bytes: u64,
     pub(crate) buckyos: Buckyos,
     pub(crate) grid: Grid,
     pub(crate) litekube: Litekube,
@@ -166,6 +168,7 @@ impl Config {
         let accounts = of_accounts::read(&mut reader, &jobs.zone.cluster);
         let nodes = of_nodes::read(&mut reader);
         let services = of_services::read(&mut reader);
+        let most_upload_bytes = reader.whole("files.most_upload_mib", 65_536, 1..=1 << 30) << 20;
         let log = log(&mut reader);
         if flags.test {
             reader.keep_to_this_machine("a zone under `--test` lets in whoever comes");
@@ -181,6 +184,7 @@ impl Config {
             accounts,
             nodes,
             services,
+            most_upload_bytes,
             buckyos,
             grid,
             litekube,

@@ -220,7 +220,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     };
     native::add_to(&mut routes, native);
     let files = agent::LinkedFiles::new(nodes.clone(), machines.clone());
-    let files = wiring::files_here(files, &access, slices);
+    let files = wiring::files_here(config, &store, files, &access, slices);
     let scow = wiring::scow_portal(config, &access, jobs, files, clock);
     scow::add_to(&mut routes, scow.clone());
     let links = wiring::door_for_nodes(&mut routes, &access, &nodes, &machines)?;

@@ -1,6 +1,6 @@
-//! The files of users on one machine of the zone, read over its link.
+//! The files of users on one machine of the zone, read and written over its link.
 //!
-//! What it leaves to others: who may ask (`files`), and the reading (`node::files` on the machine).
+//! What it leaves to others: who may ask (`files`), and the work itself (`node::files` on the machine).
 
 use bytes::Bytes;
 use confine::Account;
@@ -8,15 +8,19 @@ use files::{Entry, EntryKind, Error, FilePath, OnNode, Stream, Why};
 use futures::{StreamExt as _, future::BoxFuture, stream};
 use model::{ErrorKind, Timestamp};
 use rpc::link::Reach;
+use tokio::sync::oneshot;
 use tonic::Status;
 use wire::soke::agent::v1::{
     self, FileRefusal, file_agent_service_client::FileAgentServiceClient, find_home_response,
-    read_file_response,
+    read_file_response, write_file_request::Step,
 };
 
 use crate::{Machines, account};
 
-/// Reads the files that lie on the machine of the zone itself.
+/// The most bytes of one step of a file on its way.
+const MOST_STEP: usize = 256 * 1024;
+
+/// Reads and writes the files that lie on the machine of the zone itself.
 #[derive(Clone)]
 pub struct LinkedFiles {
     nodes: nodes::Handle,
@@ -67,6 +71,8 @@ fn refused(refusal: FileRefusal) -> Error {
         FileRefusal::NotAFile => Why::NotAFile,
         FileRefusal::BadPath => Why::BadPath,
         FileRefusal::Busy => Why::Busy,
+        FileRefusal::NotWritable => Why::NotWritable,
+        FileRefusal::Full => Why::Full,
         FileRefusal::Broken | FileRefusal::Unspecified => Why::Broken,
     };
     Error::Refused { why }
@@ -148,6 +154,69 @@ impl OnNode for LinkedFiles {
             None => Err(Error::Lost),
         };
         chunks.map(chunk).boxed()
+    }
+
+    fn write(
+        &self,
+        account: &Account,
+        path: &FilePath,
+        chunks: Stream<Bytes>,
+    ) -> BoxFuture<'static, Result<(), Error>> {
+        let client = self.client();
+        let opening = v1::WriteFileRequest {
+            step: Some(Step::Opening(v1::WriteFileOpening {
+                account: Some(account::encode(account)),
+                path: path.as_str().to_owned(),
+            })),
+        };
+        Box::pin(async move {
+            let (cut, was_cut) = oneshot::channel();
+            let sending = Sending {
+                chunks,
+                rest: Bytes::new(),
+                cut,
+            };
+            let next = |sending: Option<Sending>| async { sending?.next().await };
+            let steps = stream::iter([opening]).chain(stream::unfold(Some(sending), next));
+            let mut client = client?;
+            let answer = tokio::select! {
+                biased;
+                Ok(error) = was_cut => return Err(error),
+                answer = client.write_file(steps) => answer.map_err(|status| failed(&status))?.into_inner(),
+            };
+            match answer.refused {
+                Some(_) => Err(refused(answer.refused())),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// A file on its way to the node, step by step.
+struct Sending {
+    chunks: Stream<Bytes>,
+    /// What is left of a chunk that is larger than a step.
+    rest: Bytes,
+    /// Takes the error of the chunks; what was sent then stays without an end, and the call is given up.
+    cut: oneshot::Sender<Error>,
+}
+
+impl Sending {
+    async fn next(mut self) -> Option<(v1::WriteFileRequest, Option<Self>)> {
+        let step = |step| v1::WriteFileRequest { step: Some(step) };
+        while self.rest.is_empty() {
+            match self.chunks.next().await {
+                Some(Ok(chunk)) => self.rest = chunk,
+                Some(Err(error)) => {
+                    // Nobody hears it where the call was given up already.
+                    self.cut.send(error).unwrap_or_default();
+                    return std::future::pending().await;
+                }
+                None => return Some((step(Step::End(v1::WriteFileEnd {})), None)),
+            }
+        }
+        let part = self.rest.split_to(self.rest.len().min(MOST_STEP));
+        Some((step(Step::Chunk(part)), Some(self)))
     }
 }
 

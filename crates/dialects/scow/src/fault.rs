@@ -57,9 +57,15 @@ pub(crate) fn folder(error: files::Error) -> Status {
     file_or_folder(error)
 }
 
-/// A file that cannot be read: as for a folder before it is open; INTERNAL with the sentence while it is read.
+/// A file that cannot be read or written: as for a folder before it is open; INTERNAL with the sentence while it is read
+/// or written.
 pub(crate) fn file(error: files::Error) -> Status {
-    if matches!(error, files::Error::Refused { why: Why::Broken }) {
+    if matches!(
+        error,
+        files::Error::Refused {
+            why: Why::Broken | Why::Full
+        }
+    ) {
         log(error.kind(), &error);
         return Status::new(Code::Internal, error.to_string());
     }
@@ -73,23 +79,32 @@ pub(crate) fn file_or_folder(error: files::Error) -> Status {
     match error {
         files::Error::Access(source) => access(source),
         files::Error::Refused { why } => match why {
-            Why::NotFound | Why::Denied => denied(&text),
+            Why::NotFound | Why::Denied | Why::NotWritable => denied(&text),
             Why::NotAFolder | Why::NotAFile | Why::BadPath => {
                 let mut faults = FieldFaults::new();
                 let right = match why {
                     Why::NotAFolder => "the path of a folder",
                     Why::NotAFile => "the path of a regular file",
-                    Why::NotFound | Why::Denied | Why::BadPath | Why::Busy | Why::Broken => "another path",
+                    Why::NotFound
+                    | Why::Denied
+                    | Why::BadPath
+                    | Why::Busy
+                    | Why::NotWritable
+                    | Why::Full
+                    | Why::Broken => "another path",
                 };
                 faults.add("path", text, right);
                 faults.into_status()
             }
             Why::Busy => wire::status(ErrorKind::Exhausted, text),
-            Why::Broken => trouble::remote_failed(&text),
+            Why::Full | Why::Broken => trouble::remote_failed(&text),
         },
-        files::Error::Busy | files::Error::SessionEnded | files::Error::Stopping => {
-            wire::status(error.kind(), text)
-        }
+        files::Error::Busy
+        | files::Error::SessionEnded
+        | files::Error::Stopping
+        | files::Error::TooLarge { .. }
+        | files::Error::Sender { .. }
+        | files::Error::Store(_) => wire::status(error.kind(), text),
         files::Error::Unfit { .. }
         | files::Error::Lost
         | files::Error::Stalled

@@ -1,4 +1,4 @@
-//! `scow.portal.FileService`: the home, folders, and files to download.
+//! `scow.portal.FileService`: the home, folders, and files to download and upload.
 //!
 //! What it leaves to others: everything done with a file (`files`). The calls that are not written here answer
 //! UNIMPLEMENTED. `update_access_time` is taken and changes nothing, as on SCOW's clusters with its own daemon.
@@ -7,16 +7,17 @@ use files::{Entry, EntryKind, FilePath};
 use futures::{StreamExt as _, TryStreamExt as _};
 use model::ErrorKind;
 use prost::Message as _;
-use tonic::{Request, Response, Status, codegen::BoxStream};
+use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 use wire::{
     FieldFaults,
     scow::portal::{
         DownloadRequest, DownloadResponse, FileInfo, GetHomeDirectoryRequest, GetHomeDirectoryResponse,
-        ReadDirectoryRequest, ReadDirectoryResponse, file_info::FileType, file_service_server::FileService,
+        ReadDirectoryRequest, ReadDirectoryResponse, UploadRequest, UploadResponse, file_info::FileType,
+        file_service_server::FileService,
     },
 };
 
-use crate::{MOST_ANSWER, fault, for_whom::Callers, text};
+use crate::{MOST_ANSWER, fault, for_whom::Callers, text, upload};
 
 /// Serves the file calls.
 #[derive(Clone)]
@@ -73,6 +74,25 @@ impl FileService for Files {
             Ok(DownloadResponse { chunk })
         });
         Ok(Response::new(frames.boxed()))
+    }
+
+    async fn upload(
+        &self,
+        request: Request<Streaming<UploadRequest>>,
+    ) -> Result<Response<UploadResponse>, Status> {
+        let (metadata, extensions, mut frames) = request.into_parts();
+        let opening = upload::opening(&mut frames).await;
+        let user_id = opening.as_ref().map_or("", |info| &info.user_id);
+        let caller = self
+            .callers
+            .caller::<files::Write>(&metadata, &extensions, user_id);
+        // What is wrong with the frame is told only to those who may ask.
+        let (caller, info) = (caller.await?, opening?);
+        let path = path(&info.path);
+        let (permit, path) = self.callers.check(caller, &info.user_id, &info.cluster, path)?;
+        let written = self.files.write(permit, &path, upload::bytes(frames)).await;
+        let written_bytes = written.map_err(fault::file)?;
+        Ok(Response::new(UploadResponse { written_bytes }))
     }
 }
 

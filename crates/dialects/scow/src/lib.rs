@@ -23,6 +23,7 @@ mod server;
 mod submit;
 mod text;
 mod trouble;
+mod upload;
 
 use access::Access;
 use tasks::Clock;
@@ -44,7 +45,7 @@ pub struct Parts {
     pub access: Access,
     /// Runs jobs.
     pub jobs: jobs::Handle,
-    /// Reads files and folders.
+    /// Reads and writes files and folders.
     pub files: files::Handle,
     /// The id of the zone's cluster, the one that `jobs` has.
     pub cluster: String,

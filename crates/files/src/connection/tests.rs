@@ -18,7 +18,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn connected(home: &Path, tasks: &Tasks) -> Connection {
+pub(crate) fn connected(home: &Path, tasks: &Tasks) -> Connection {
     let (server, process) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     server.set_nonblocking(true).expect("a socket");
     let home = home.to_owned();

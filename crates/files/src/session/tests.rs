@@ -13,7 +13,7 @@ use confine::Account;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use tasks::{Clock, Tasks};
 
-use crate::{Entry, Error, FilePath, Handle, OnNode, Parts, Read, Stream};
+use crate::{Entry, Error, FilePath, Handle, OnNode, Parts, Read, Stream, Write};
 
 /// The product promises five seconds; a stream ends within.
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
@@ -30,6 +30,21 @@ impl OnNode for Endless {
 
     fn list(&self, _account: &Account, _path: &FilePath) -> Stream<Vec<Entry>> {
         futures::stream::empty().boxed()
+    }
+
+    /// Takes chunks and is never done.
+    fn write(
+        &self,
+        _account: &Account,
+        _path: &FilePath,
+        mut chunks: Stream<Bytes>,
+    ) -> BoxFuture<'static, Result<(), Error>> {
+        let held = Arc::clone(&self.held);
+        Box::pin(async move {
+            while chunks.next().await.transpose()?.is_some() {}
+            assert!(Arc::strong_count(&held) > 0);
+            std::future::pending().await
+        })
     }
 
     fn read(&self, _account: &Account, _path: &FilePath, _offset: u64) -> Stream<Bytes> {
@@ -57,8 +72,9 @@ impl Zone {
         };
         let config = store::Config { engine };
         let store = store::Store::open(&config, access::MIGRATIONS, &tasks).await;
+        let store = store.expect("a store");
         let access = Access::start(access::Parts {
-            store: store.expect("a store"),
+            store: store.clone(),
             tasks: tasks.clone(),
             clock: Clock::system(),
             keys_dir: data.join("keys"),
@@ -68,9 +84,11 @@ impl Zone {
         let access = access.await.expect("a zone");
         let streams = Arc::downgrade(&held);
         let files = crate::start(Parts {
+            store,
             access: access.clone(),
             tasks: tasks.clone(),
             node: Arc::new(Endless { held }),
+            most_bytes: 10,
         });
         Self {
             access,
@@ -102,6 +120,24 @@ impl Zone {
         let path = FilePath::new("large").expect("a path");
         let stream = self.files.read(&read, &path, 0);
         (stream, sign_out.expect("may sign out"))
+    }
+
+    /// Signs the owner in; gives what writes and what ends the session.
+    async fn sign_in(&self) -> (access::Permit<Write>, access::Permit<SignOut>) {
+        let code = self
+            .access
+            .first_owner("ada")
+            .await
+            .expect("made")
+            .expect("a code");
+        let peer = Peer::new(None, "test");
+        let signed_in = self.access.sign_in(Proof::LinkCode(code), &peer).await;
+        let token = signed_in.expect("signed in").access_token;
+        let actor = self.access.authenticate(Credential::Bearer(token), &peer).await;
+        let actor = actor.expect("known");
+        let write = self.access.permit(&actor, &peer).await.expect("an owner writes");
+        let sign_out = self.access.permit(&actor, &peer).await.expect("may sign out");
+        (write, sign_out)
     }
 
     /// Waits until only the node itself holds its share.
@@ -167,4 +203,27 @@ async fn a_stop_ends_open_streams_with_an_error() {
     let (stream, _permit) = zone.open().await;
     let stopped = tokio::join!(end_of(stream), zone.tasks.stop(FIVE_SECONDS));
     assert!(matches!(stopped.0, Some(Error::Stopping)), "{:?}", stopped.0);
+}
+
+#[tokio::test]
+async fn a_file_under_way_is_let_go_with_its_session_and_when_it_is_larger_than_the_zone_takes() {
+    let data = tempfile::tempdir().expect("a folder");
+    let zone = Zone::new(data.path()).await;
+    let (write, sign_out) = zone.sign_in().await;
+    let path = FilePath::new("large").expect("a path");
+    let bytes = |count: usize| {
+        let chunks = [Ok(Bytes::from(vec![1; count])), Ok(Bytes::from_static(b"x"))];
+        futures::stream::iter(chunks).boxed()
+    };
+    let written = tokio::join!(zone.files.write(write, &path, bytes(9)), async {
+        zone.access.sign_out(&sign_out).await.expect("signed out");
+    });
+    assert!(matches!(written.0, Err(Error::SessionEnded)), "{:?}", written.0);
+    let again = Zone::new(tempfile::tempdir().expect("a folder").path()).await;
+    let (write, _) = again.sign_in().await;
+    let refused = again.files.write(write, &path, bytes(10)).await;
+    assert!(
+        matches!(refused, Err(Error::TooLarge { most_bytes: 10 })),
+        "{refused:?}"
+    );
 }

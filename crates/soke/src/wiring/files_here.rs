@@ -8,9 +8,11 @@ use access::Access;
 use agent::LinkedFiles;
 use confine::Confine;
 use files::{Handle, LocalNode, Parts};
+use store::Store;
 use tasks::{Clock, Tasks};
 
 use super::PROGRAM;
+use crate::config::Config;
 
 /// Starts no process yet: one comes when a user's files are asked for.
 pub(crate) fn files_node(machine: &Confine, clock: &Clock, tasks: &Tasks) -> LocalNode {
@@ -19,10 +21,18 @@ pub(crate) fn files_node(machine: &Confine, clock: &Clock, tasks: &Tasks) -> Loc
 }
 
 /// Starts the files slice; files lie on the machine of the zone itself, reached over its link.
-pub(crate) fn files_here(node: LinkedFiles, access: &Access, tasks: &Tasks) -> Handle {
+pub(crate) fn files_here(
+    config: &Config,
+    store: &Store,
+    node: LinkedFiles,
+    access: &Access,
+    tasks: &Tasks,
+) -> Handle {
     files::start(Parts {
+        store: store.clone(),
         access: access.clone(),
         tasks: tasks.clone(),
         node: Arc::new(node),
+        most_bytes: config.most_upload_bytes,
     })
 }

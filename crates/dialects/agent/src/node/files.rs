@@ -7,15 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use confine::Account;
 use files::{Entry, EntryKind, Error, FilePath, OnNode, Why};
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream};
 use model::ErrorKind;
-use tonic::{Request, Response, Status, codegen::BoxStream, service::RoutesBuilder};
+use tonic::{Request, Response, Status, Streaming, codegen::BoxStream, service::RoutesBuilder};
 use wire::{
     FieldFaults,
     soke::agent::v1::{
         self, FileRefusal,
         file_agent_service_server::{FileAgentService, FileAgentServiceServer},
-        find_home_response, read_file_response,
+        find_home_response, read_file_response, write_file_request,
     },
 };
 
@@ -36,7 +36,10 @@ fn refusal(error: &Error) -> Result<FileRefusal, Status> {
         return Err(wire::status(ErrorKind::Precondition, reason.as_str()));
     }
     let Error::Refused { why } = error else {
-        tracing::info!(error = model::chain(error), "a user's files could not be read");
+        tracing::info!(
+            error = model::chain(error),
+            "a user's files could not be read or written"
+        );
         return Err(wire::status(error.kind(), error.to_string()));
     };
     Ok(match why {
@@ -46,6 +49,8 @@ fn refusal(error: &Error) -> Result<FileRefusal, Status> {
         Why::NotAFile => FileRefusal::NotAFile,
         Why::BadPath => FileRefusal::BadPath,
         Why::Busy => FileRefusal::Busy,
+        Why::NotWritable => FileRefusal::NotWritable,
+        Why::Full => FileRefusal::Full,
         Why::Broken => FileRefusal::Broken,
     })
 }
@@ -116,6 +121,45 @@ impl FileAgentService for Files {
         let chunks = self.node.read(&account, &path, message.offset);
         Ok(Response::new(chunks.map(chunk).boxed()))
     }
+
+    async fn write_file(
+        &self,
+        request: Request<Streaming<v1::WriteFileRequest>>,
+    ) -> Result<Response<v1::WriteFileResponse>, Status> {
+        let mut steps = request.into_inner();
+        let first = steps.message().await?.and_then(|first| first.step);
+        let Some(write_file_request::Step::Opening(opening)) = first else {
+            return Err(wire::status(ErrorKind::Invalid, "the first step is the opening"));
+        };
+        let (account, path) = place(opening.account, &opening.path)?;
+        let refused = match self.node.write(&account, &path, bytes(steps)).await {
+            Ok(()) => None,
+            Err(error) => Some(refusal(&error)?.into()),
+        };
+        Ok(Response::new(v1::WriteFileResponse { refused }))
+    }
+}
+
+/// The bytes of a file until its end is said. Where the server goes away, or says anything else, it has not come whole.
+fn bytes(steps: Streaming<v1::WriteFileRequest>) -> files::Stream<Bytes> {
+    let next = |mut steps: Streaming<v1::WriteFileRequest>| async move {
+        let cut = |kind: ErrorKind, text: &str| Error::Sender {
+            kind,
+            text: text.to_owned(),
+        };
+        match steps.message().await {
+            Ok(Some(step)) => match step.step {
+                Some(write_file_request::Step::Chunk(chunk)) => Ok(Some((chunk, steps))),
+                Some(write_file_request::Step::End(_)) => Ok(None),
+                Some(write_file_request::Step::Opening(_)) | None => {
+                    Err(cut(ErrorKind::Invalid, "a step is neither bytes nor the end"))
+                }
+            },
+            Ok(None) => Err(cut(ErrorKind::Unavailable, "the file has not come whole")),
+            Err(status) => Err(cut(ErrorKind::Unavailable, status.message())),
+        }
+    };
+    stream::try_unfold(steps, next).boxed()
 }
 
 fn entry(entry: Entry) -> v1::FolderEntry {

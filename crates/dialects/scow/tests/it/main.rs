@@ -5,4 +5,5 @@ mod engine;
 mod files;
 mod jobs;
 mod management;
+mod upload;
 mod zone;

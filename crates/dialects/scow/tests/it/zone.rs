@@ -60,7 +60,7 @@ impl Zone {
         let access = access.await.expect("a zone");
         let (ada, bob) = people(&access).await;
         let jobs = jobs::start(jobs::Parts {
-            store,
+            store: store.clone(),
             access: access.clone(),
             tasks: tasks.clone(),
             clock: clock.clone(),
@@ -69,9 +69,11 @@ impl Zone {
             config: jobs::Config::default(),
         });
         let files = files::start(files::Parts {
+            store,
             access: access.clone(),
             tasks: tasks.clone(),
             node: Arc::new(reader(data.path().to_owned(), &tasks)),
+            most_bytes: 20 << 20,
         });
         let routes = scow::routes(scow::Parts {
             access,
