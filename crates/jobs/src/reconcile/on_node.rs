@@ -143,7 +143,7 @@ pub(super) async fn happen(
         record::happen(tx, admission.as_ref(), id, event, "", now)
     });
     match write.await {
-        Err(error @ Error::Payer { .. }) => {
+        Err(error @ (Error::Payer { .. } | Error::Refused { .. })) => {
             tracing::warn!(job = %id, error = model::chain(&error), "the end of a job is not settled and is tried again");
             Ok(())
         }
