@@ -219,7 +219,8 @@ async fn a_file_under_way_is_let_go_with_its_session_and_when_it_is_larger_than_
         zone.access.sign_out(&sign_out).await.expect("signed out");
     });
     assert!(matches!(written.0, Err(Error::SessionEnded)), "{:?}", written.0);
-    let again = Zone::new(tempfile::tempdir().expect("a folder").path()).await;
+    let data = tempfile::tempdir().expect("a folder");
+    let again = Zone::new(data.path()).await;
     let (write, _) = again.sign_in().await;
     let refused = again.files.write(write, &path, bytes(10)).await;
     assert!(
