@@ -1,6 +1,6 @@
 //! A03: many submits at once against a balance for ten, and submits, ends and payments in each other's way.
 
-use accounts::{Error, Standing};
+use accounts::{Create, Error, NewAccount, Payment, Standing};
 use futures::future::join_all;
 use model::{Money, Span};
 
@@ -9,6 +9,8 @@ use crate::bed::{Bed, job, money, on_both_engines, ran, rounds};
 on_both_engines!(
     a03_of_a_thousand_submits_at_once_ten_run_and_the_rest_are_refused,
     submits_ends_and_payments_at_once_keep_the_books,
+    one_payment_asked_for_many_times_at_once_is_made_once,
+    of_many_accounts_of_one_name_at_once_one_is_made,
 );
 
 async fn a03_of_a_thousand_submits_at_once_ten_run_and_the_rest_are_refused(bed: Bed) {
@@ -78,4 +80,49 @@ async fn submits_ends_and_payments_at_once_keep_the_books(bed: Bed) {
     );
     assert_eq!(bed.number("SELECT COUNT(*) FROM charges").await, 2 * ran);
     bed.ledger().await;
+}
+
+async fn one_payment_asked_for_many_times_at_once_is_made_once(bed: Bed) {
+    let bob = bed.user("bob").await;
+    bed.account("lab", &bob).await;
+    let payment = Payment {
+        tenant: "default".to_owned(),
+        account: Some("lab".to_owned()),
+        amount: money("3"),
+        request_id: Some("the same".to_owned()),
+        ..Payment::default()
+    };
+    let answers = join_all((0..30).map(|_| bed.try_pay(payment.clone()))).await;
+    for answer in answers {
+        let paid = answer.expect("answered");
+        assert_eq!(
+            (paid.id, paid.previous, paid.current),
+            (1, Money::ZERO, money("3"))
+        );
+    }
+    assert_eq!(bed.shown("lab").await.balance, money("3"));
+    bed.ledger().await;
+}
+
+async fn of_many_accounts_of_one_name_at_once_one_is_made(bed: Bed) {
+    let made = join_all((0..20).map(async |number| {
+        let new = NewAccount {
+            name: if number % 2 == 0 { "lab" } else { "LAB" }.to_owned(),
+            tenant: "default".to_owned(),
+            owner: "ada".to_owned(),
+            comment: String::new(),
+        };
+        let permit = bed.permit::<Create>().await;
+        bed.accounts.create_account(permit, new).await
+    }));
+    let (made, refused): (Vec<_>, Vec<_>) = made.await.into_iter().partition(Result::is_ok);
+    assert_eq!(made.len(), 1);
+    for refusal in refused {
+        let error = refusal.expect_err("refused");
+        assert!(
+            matches!(error, Error::AccountExists { .. }),
+            "{}",
+            model::chain(&error)
+        );
+    }
 }
