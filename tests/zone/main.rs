@@ -18,6 +18,7 @@ mod hostile;
 mod kapi;
 mod litekube;
 mod matrix;
+mod money;
 mod nodes;
 mod on_postgresql;
 mod scow_doors;

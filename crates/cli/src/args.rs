@@ -266,6 +266,9 @@ pub struct Run {
     /// Which node runs it: a name, or `any`; otherwise the machine of the zone itself, where your files are
     #[arg(long, default_value = "", value_name = "NODE")]
     pub node: String,
+    /// The account that pays; otherwise your only one
+    #[arg(long, default_value = "", value_name = "ACCOUNT", hide_default_value = true)]
+    pub account: String,
     /// Where it runs, relative to your home on that node
     #[arg(long, default_value = "", value_name = "FOLDER")]
     pub folder: String,

@@ -9,7 +9,7 @@ use crate::{
     Error,
     args::{Jobs, Logs, OneJob},
     client::{Client, Surroundings},
-    json::instant,
+    json::{instant, sum},
     terminal::{pass_on, say},
 };
 
@@ -158,6 +158,8 @@ pub(crate) fn as_json(job: &v1::Job) -> serde_json::Value {
         "stdout_path": job.stdout_path,
         "stderr_path": job.stderr_path,
         "node_name": job.node_name,
+        "account": (!job.account.is_empty()).then_some(&job.account),
+        "held": job.held.as_ref().map(|held| sum(Some(held))),
     })
 }
 

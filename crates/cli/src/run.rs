@@ -58,6 +58,7 @@ async fn submit(client: &Client, what: &Run) -> Result<v1::Job, Error> {
         name: what.name.clone().unwrap_or_default(),
         arguments: what.command.clone(),
         cores: what.cores,
+        account: what.account.clone(),
         memory_bytes: what.memory.saturating_mul(1 << 20),
         time_limit_secs: what.time_limit,
         working_directory: what.folder.clone(),

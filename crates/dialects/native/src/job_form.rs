@@ -7,7 +7,7 @@ use model::Span;
 use stage::Work;
 use wire::{FieldFaults, soke::v1};
 
-use crate::stamp::stamp;
+use crate::{account_form::money, stamp::stamp};
 
 /// Reads a wanted job, and what is wrong with the fields that a draft does not have. What is 0 or empty takes the
 /// default; everything else is for the slice to judge.
@@ -37,6 +37,7 @@ pub(crate) fn draft(message: v1::SubmitJobRequest) -> (Draft, FieldFaults) {
         stderr_path: message.stderr_path,
         request_id: message.request_id,
         node: message.node,
+        account: message.account,
         ..Draft::of(work)
     };
     (draft, faults)
@@ -75,6 +76,8 @@ pub(crate) fn encode(job: Job) -> v1::Job {
         stdout_path: job.stdout_path,
         stderr_path: job.stderr_path,
         node_name: job.node_name,
+        account: job.account,
+        held: job.hold.map(money),
     }
 }
 
