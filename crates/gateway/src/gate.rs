@@ -131,7 +131,7 @@ impl Service<Request<Body>> for Gate {
             return Box::pin(ready(Ok(refusal)));
         }
         match Form::of(request.headers()) {
-            Form::Grpc if request.version() == Version::HTTP_2 => self.calls.call(request),
+            Form::Grpc if request.version() == Version::HTTP_2 => Box::pin(self.calls.call(request)),
             Form::Grpc => {
                 let text = "gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web.\n";
                 Box::pin(ready(Ok(line(StatusCode::BAD_REQUEST, text))))

@@ -1,28 +1,33 @@
 //! A set of gRPC services behind the rules that hold for every call.
 //!
 //! What it leaves to others: which services there are, and who may call them. Steps, in order: method and
-//! content type, path grammar, deadline, message limit, handler; a panic in a handler is answered INTERNAL.
+//! content type, path grammar, deadline, compression, message limit, handler, trailers; a panic in a handler is
+//! answered INTERNAL.
 
 use std::{
     convert::Infallible,
+    fmt,
     panic::AssertUnwindSafe,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use futures::FutureExt as _;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use model::ErrorKind;
 use tasks::Clock;
-use tonic::{body::Body, service::Routes};
+use tonic::{body::Body, metadata::MetadataMap, service::Routes};
 use tower::Service;
-use tracing::Instrument as _;
 
 use crate::{
-    CallLimits, Deadline, RequestId,
-    body::{Incoming, Outgoing, expired},
+    Call, CallLimits, Deadline, RequestId,
+    body::Incoming,
+    framing::Messages,
+    gzip::{self, Encoding},
     held::Allowance,
     path,
+    reply::Running,
 };
 
 /// The most bytes of a call's path in log lines.
@@ -35,6 +40,25 @@ pub struct Calls {
     limits: CallLimits,
     allowance: Allowance,
     clock: Clock,
+    greeting: Option<Greeting>,
+}
+
+/// Says what is sent before a call's first message is read.
+#[derive(Clone)]
+struct Greeting(Arc<Greet>);
+
+type Greet = dyn Fn(&Call, &MetadataMap) -> Option<MetadataMap> + Send + Sync;
+
+impl fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Greeting")
+    }
+}
+
+/// What the head of a request says.
+struct Head {
+    deadline: Option<Deadline>,
+    packed: bool,
 }
 
 impl Calls {
@@ -46,11 +70,25 @@ impl Calls {
             allowance: Allowance::new(limits.arriving_bytes),
             limits,
             clock: Clock::system(),
+            greeting: None,
         }
     }
 
+    /// Sends initial metadata at the head of a call, before any message of the request is waited for.
+    ///
+    /// `greeting` sees the call and the caller's metadata. Where it gives metadata, that is sent at once, and
+    /// metadata that the handler's response carries is not sent any more.
+    #[must_use]
+    pub fn with_greeting(
+        mut self,
+        greeting: impl Fn(&Call, &MetadataMap) -> Option<MetadataMap> + Send + Sync + 'static,
+    ) -> Self {
+        self.greeting = Some(Greeting(Arc::new(greeting)));
+        self
+    }
+
     /// Checks what can be known from the head of a request.
-    fn check(&self, request: &Request<Body>) -> Result<Option<Deadline>, Box<Response<Body>>> {
+    fn check(&self, request: &Request<Body>) -> Result<Head, Box<Response<Body>>> {
         if request.method() != Method::POST {
             return Err(Box::new(plain(StatusCode::METHOD_NOT_ALLOWED)));
         }
@@ -61,8 +99,14 @@ impl Calls {
         if !path::names_a_method(asked) {
             return Err(refusal(ErrorKind::Unimplemented, "the path names no method"));
         }
+        let packed = match gzip::encoding(request.headers()) {
+            Encoding::Identity => false,
+            Encoding::Gzip => true,
+            Encoding::Other => return Err(unknown_encoding()),
+        };
         let deadline = Deadline::of(request.headers(), &self.clock);
-        deadline.map_err(|fault| refusal(ErrorKind::Invalid, fault))
+        let deadline = deadline.map_err(|fault| refusal(ErrorKind::Invalid, fault))?;
+        Ok(Head { deadline, packed })
     }
 }
 
@@ -77,6 +121,15 @@ fn refusal(kind: ErrorKind, text: &str) -> Box<Response<Body>> {
     Box::new(wire::status(kind, text).into_http())
 }
 
+fn unknown_encoding() -> Box<Response<Body>> {
+    let mut response = refusal(
+        ErrorKind::Unimplemented,
+        "grpc-encoding names a compression that is not gzip",
+    );
+    response.headers_mut().insert(gzip::ACCEPT, gzip::UNDERSTOOD);
+    response
+}
+
 fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -86,53 +139,86 @@ fn plain(status: StatusCode) -> Response<Body> {
 impl Service<Request<Body>> for Calls {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Answering {
         let id = RequestId::fresh();
         request.extensions_mut().insert(id.clone());
         // A path is the caller's to choose and may be long.
         let path = request.uri().path();
         let method = path.get(..LOGGED).unwrap_or(path);
         let span = tracing::info_span!("call", request_id = id.as_str(), method);
-        let answered = self.call_checked(request).instrument(span);
-        Box::pin(answered.map(move |response| {
-            let mut response = response?;
-            id.tell(response.headers_mut());
-            Ok(response)
-        }))
+        let step = match self.check(&request) {
+            Ok(head) => Step::Running(span.in_scope(|| self.begin(request, head))),
+            Err(refusal) => Step::Refused(refusal),
+        };
+        let step = Some(step);
+        Answering { step, id, span }
     }
 }
 
 impl Calls {
-    fn call_checked(&self, request: Request<Body>) -> <Self as Service<Request<Body>>>::Future {
-        let deadline = match self.check(&request) {
-            Ok(deadline) => deadline,
-            Err(refusal) => return Box::pin(std::future::ready(Ok(*refusal))),
-        };
-        let most = self.limits.message_bytes;
-        let allowance = self.allowance.clone();
-        let mut request = request.map(|body| Body::new(Incoming::new(body, most, allowance)));
-        let mut routes = self.routes.clone();
-        Box::pin(async move {
-            let Some(deadline) = deadline else {
-                return Ok(answer(&mut routes, request).await);
-            };
-            request.extensions_mut().insert(deadline.clone());
-            let until = tokio::time::Instant::from_std(deadline.at());
-            match tokio::time::timeout_at(until, answer(&mut routes, request)).await {
-                Ok(response) => Ok(response.map(|body| Body::new(Outgoing::new(body, &deadline)))),
-                Err(_elapsed) => Ok(expired().into_http()),
+    fn begin(&self, mut request: Request<Body>, head: Head) -> Running {
+        let call = Call::new(request.uri().path_and_query().cloned(), head.deadline.clone());
+        if let Some(Greeting(greeting)) = &self.greeting {
+            let metadata = MetadataMap::from_headers(request.headers().clone());
+            if let Some(early) = greeting(&call, &metadata) {
+                call.send_initial_metadata(early);
             }
-        })
+        }
+        let gzip = gzip::is_accepted(request.headers());
+        // Messages come out unpacked.
+        request.headers_mut().remove(gzip::ENCODING);
+        request.extensions_mut().insert(call.clone());
+        if let Some(deadline) = head.deadline {
+            request.extensions_mut().insert(deadline);
+        }
+        let most = self.limits.message_bytes;
+        let messages = Messages::new(most, head.packed, self.allowance.clone());
+        let watching = call.clone();
+        let request = request.map(|body| Body::new(Incoming::new(body, most, messages, watching)));
+        let routes = self.routes.clone();
+        Running::new(Box::pin(answer(routes, request)), call, gzip)
     }
 }
 
-async fn answer(routes: &mut Routes, request: Request<Body>) -> Response<Body> {
+/// The answer to a call, on its way.
+pub struct Answering {
+    step: Option<Step>,
+    id: RequestId,
+    span: tracing::Span,
+}
+
+enum Step {
+    Refused(Box<Response<Body>>),
+    Running(Running),
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answering = &mut *self;
+        let _entered = answering.span.enter();
+        let begun = match &mut answering.step {
+            Some(Step::Running(running)) => Some(ready!(running.poll_begun(cx))),
+            Some(Step::Refused(_)) | None => None,
+        };
+        let mut response = match (answering.step.take(), begun) {
+            (Some(Step::Running(running)), Some(begun)) => running.respond(begun),
+            (Some(Step::Refused(response)), _) => *response,
+            (Some(Step::Running(_)) | None, _) => return Poll::Pending,
+        };
+        answering.id.tell(response.headers_mut());
+        Poll::Ready(Ok(response))
+    }
+}
+
+async fn answer(mut routes: Routes, request: Request<Body>) -> Response<Body> {
     let answered = AssertUnwindSafe(async { routes.call(request).await }).catch_unwind();
     match answered.await {
         Ok(Ok(response)) => response,

@@ -146,9 +146,8 @@ impl Service<Request<Body>> for Channel {
         self.transport.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answer {
-        // A malformed header is the server's to refuse.
-        let deadline = Deadline::of(request.headers(), &self.clock).ok().flatten();
+    fn call(&mut self, mut request: Request<Body>) -> Answer {
+        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock);
         Answer {
             until: deadline.map(|deadline| {
                 let until = tokio::time::Instant::from_std(deadline.at());

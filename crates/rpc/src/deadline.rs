@@ -5,8 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use tasks::Clock;
+
+use crate::Call;
 
 /// The header that carries the time a caller allows.
 const HEADER: &str = "grpc-timeout";
@@ -36,6 +38,26 @@ impl Deadline {
         }))
     }
 
+    /// The deadline of the call in whose handler, or in whose stream of answers, this runs.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        Call::current().and_then(|call| call.deadline().cloned())
+    }
+
+    /// The deadline of a call that goes out now: its own or that of the call inside whose handler it is made,
+    /// whichever comes first. The headers say it afterwards. A malformed header stays, for the server to refuse.
+    pub(crate) fn of_outgoing(headers: &mut HeaderMap, clock: &Clock) -> Option<Self> {
+        let own = Self::of(headers, clock).ok()?;
+        let Some(outer) = Self::current() else { return own };
+        match own {
+            Some(own) if own.at <= outer.at => Some(own),
+            Some(_) | None => {
+                headers.insert(HEADER, header_value(outer.time_remaining()));
+                Some(outer)
+            }
+        }
+    }
+
     /// The instant itself.
     #[must_use]
     pub const fn at(&self) -> Instant {
@@ -53,6 +75,19 @@ impl Deadline {
     pub fn is_expired(&self) -> bool {
         self.time_remaining().is_zero()
     }
+}
+
+/// A length of time as the header says it: as exact as eight digits are.
+fn header_value(left: Duration) -> HeaderValue {
+    let units = [
+        ("n", left.as_nanos()),
+        ("u", left.as_micros()),
+        ("m", left.as_millis()),
+    ];
+    let fits = units.into_iter().find(|(_, count)| *count < 100_000_000);
+    let (unit, count) = fits.unwrap_or(("S", u128::from(left.as_secs().min(99_999_999))));
+    let text = format!("{count}{unit}");
+    HeaderValue::from_str(&text).expect("digits and a letter are a header's value")
 }
 
 fn timeout(text: &str) -> Option<Duration> {
@@ -76,7 +111,23 @@ fn timeout(text: &str) -> Option<Duration> {
 mod tests {
     use std::time::Duration;
 
-    use super::timeout;
+    use super::{header_value, timeout};
+
+    #[test]
+    fn what_is_left_is_said_in_at_most_eight_digits_and_never_too_long() {
+        for (left, text) in [
+            (Duration::ZERO, "0n"),
+            (Duration::from_nanos(99_999_999), "99999999n"),
+            (Duration::from_millis(100), "100000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (Duration::MAX, "99999999S"),
+        ] {
+            let said = header_value(left);
+            assert_eq!(said, text);
+            assert!(timeout(said.to_str().unwrap()).unwrap() <= left, "{text}");
+        }
+    }
 
     #[test]
     fn every_unit_is_read() {

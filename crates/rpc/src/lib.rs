@@ -7,30 +7,34 @@
 //!
 //! Path of a request: TCP accept -> TLS within a deadline -> HTTP version by its first bytes -> header limits
 //! -> [`PeerInfo`] put into the extensions -> the service. In [`Calls`]: [`RequestId`] -> path grammar -> content type ->
-//! deadline -> message limit -> handler.
+//! deadline -> compression -> message limit -> handler -> messages -> trailers. A handler finds its [`Call`],
+//! [`Deadline`], [`RequestId`] and [`AuthContext`] among the extensions.
 //!
 //! Invariants: no error of a connection ends the accept loop; no peer that stays silent holds a place for
 //! longer than its deadline; a stop ends every connection within its grace; a call past its deadline ends
 //! with DEADLINE_EXCEEDED whether or not its stream has begun; a panic in a handler is that call's INTERNAL.
 //!
-//! What grows here goes into [`Calls`] on the server and [`Channel`] on the client, as one more step of the
-//! path: cancellation tokens, trailers, call credentials, compression and channel state each have their
-//! place around the same two types, and no caller changes for them.
+//! A call that a handler makes over a [`Channel`] or a [`link::Reach`] ends no later than the handler's own.
 
 mod address;
+mod auth;
 mod bearer;
 mod body;
+mod call;
 mod calls;
 mod connect;
 mod connection;
 mod deadline;
 mod error;
+mod framing;
+mod gzip;
 mod held;
 mod limits;
 pub mod link;
 mod listen;
 mod path;
 mod peer;
+mod reply;
 mod request_id;
 mod seats;
 mod serve;
@@ -40,7 +44,9 @@ mod tls;
 mod trust;
 
 pub use address::ListenAddress;
+pub use auth::{AuthContext, SecurityLevel};
 pub use bearer::{Bearer, bearer};
+pub use call::{Call, End};
 pub use calls::Calls;
 pub use connect::{Channel, Target, connect, connect_as, connect_lazy};
 pub use deadline::Deadline;

@@ -260,8 +260,7 @@ impl Service<Request<Body>> for Reach {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = absolute(path);
-        // A malformed header is the other side's to refuse.
-        let deadline = Deadline::of(request.headers(), &self.clock).ok().flatten();
+        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock);
         let reach = self.clone();
         Box::pin(async move {
             let Some(deadline) = deadline else {

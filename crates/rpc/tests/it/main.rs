@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test owns its tasks by their handles")]
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod flood;
@@ -19,4 +21,8 @@ mod stop;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod talker;
+#[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod two_sided;

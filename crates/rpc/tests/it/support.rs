@@ -256,19 +256,21 @@ pub(crate) fn waits(millis: i32) -> SimpleRequest {
 
 /// A bare HTTP/2 connection without TLS, for what no gRPC library sends. Its tasks end with it.
 pub(crate) async fn bare(server: &Server) -> SendRequest<Body> {
-    let io = TokioIo::new(server.tcp().await);
+    bare_to(server.serving.address()).await
+}
+
+/// The same to any address.
+pub(crate) async fn bare_to(address: std::net::SocketAddr) -> SendRequest<Body> {
+    let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .max_header_list_size(1024 * 1024)
         .handshake(io)
         .await
         .unwrap();
     let name = "bare connection";
-    server
-        .tasks
-        .child()
-        .spawn(name, tasks::Policy::MayEnd, async move {
-            drop(connection.await);
-        });
+    Tasks::new().spawn(name, tasks::Policy::MayEnd, async move {
+        drop(connection.await);
+    });
     sender
 }
 

@@ -1,0 +1,275 @@
+//! The answer to one call on its way: the handler, then its messages, then its status and trailers.
+//!
+//! What it leaves to others: which handler (`calls`), and what a handler may say ([`crate::Call`]). A deadline
+//! ends it wherever it is; so does a caller who leaves, because then all of this is dropped.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::{Body as HttpBody, Frame};
+use tokio::time::{Instant, Sleep};
+use tonic::{Status, body::Body};
+
+use crate::{
+    Call, End,
+    body::{expired, expired_trailers},
+    call::Watched,
+    framing::{HEAD, framed},
+    gzip,
+};
+
+/// A handler at work.
+pub(crate) type Handler = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// Where a status stands: in trailers, or in the headers of an answer that has nothing else.
+const STATUS: &str = "grpc-status";
+
+/// A call whose answer has not begun.
+pub(crate) struct Running {
+    handler: Handler,
+    watched: Watched,
+    until: Option<Pin<Box<Sleep>>>,
+    gzip: bool,
+}
+
+impl Running {
+    /// Begins with a handler; `gzip` says that the caller understands it.
+    pub(crate) fn new(handler: Handler, call: Call, gzip: bool) -> Self {
+        let until = call.deadline().map(|deadline| {
+            let until = Instant::from_std(deadline.at());
+            Box::pin(tokio::time::sleep_until(until))
+        });
+        Self {
+            handler,
+            watched: Watched(call),
+            until,
+            gzip,
+        }
+    }
+
+    /// Works on until there are headers to send.
+    pub(crate) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Begun> {
+        let call = &self.watched.0;
+        call.watch(cx.waker());
+        if let Poll::Ready(response) = call.scope(|| self.handler.as_mut().poll(cx)) {
+            return Poll::Ready(Begun::Answer(response));
+        }
+        if let Some(early) = call.take_early() {
+            return Poll::Ready(Begun::Early(early));
+        }
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            self.watched.finish(End::DeadlinePassed);
+            return Poll::Ready(Begun::Expired);
+        }
+        Poll::Pending
+    }
+
+    /// The response whose headers are known now.
+    pub(crate) fn respond(self, begun: Begun) -> Response<Body> {
+        match begun {
+            Begun::Answer(response) => self.answer(response),
+            Begun::Early(headers) => {
+                let (mut parts, ()) = Response::new(()).into_parts();
+                parts.headers = headers;
+                let kind = HeaderValue::from_static("application/grpc");
+                parts.headers.insert(header::CONTENT_TYPE, kind);
+                let reply = Reply {
+                    packer: Packer::announced(&self.watched.0, self.gzip, &mut parts.headers),
+                    source: Source::Handler(self.handler),
+                    watched: self.watched,
+                    until: self.until,
+                };
+                Response::from_parts(parts, Body::new(reply))
+            }
+            Begun::Expired => {
+                let mut response = expired().into_http();
+                extend(response.headers_mut(), self.watched.0.take_trailers());
+                response
+            }
+        }
+    }
+
+    fn answer(self, response: Response<Body>) -> Response<Body> {
+        let Self {
+            watched, until, gzip, ..
+        } = self;
+        let call = &watched.0;
+        let (mut parts, body) = response.into_parts();
+        if let Some(headers) = call.take_headers() {
+            extend(&mut parts.headers, headers);
+        }
+        if parts.headers.contains_key(STATUS) || body.is_end_stream() {
+            extend(&mut parts.headers, call.take_trailers());
+            watched.finish(End::Answered);
+            return Response::from_parts(parts, body);
+        }
+        let reply = Reply {
+            packer: Packer::announced(call, gzip, &mut parts.headers),
+            source: Source::Body(body),
+            watched,
+            until,
+        };
+        Response::from_parts(parts, Body::new(reply))
+    }
+}
+
+/// What the headers of an answer come from.
+pub(crate) enum Begun {
+    /// The handler has answered.
+    Answer(Response<Body>),
+    /// The handler wants these sent and works on.
+    Early(HeaderMap),
+    /// Nobody waits any more.
+    Expired,
+}
+
+/// Adds all entries, besides those that are there.
+fn extend(headers: &mut HeaderMap, more: HeaderMap) {
+    for (name, value) in &more {
+        headers.append(name.clone(), value.clone());
+    }
+}
+
+/// Where the next frame of an answer comes from.
+enum Source {
+    Handler(Handler),
+    Body(Body),
+    Ended,
+}
+
+/// The body of an answer.
+struct Reply {
+    source: Source,
+    watched: Watched,
+    until: Option<Pin<Box<Sleep>>>,
+    packer: Option<Packer>,
+}
+
+impl Reply {
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let call = &self.watched.0;
+        loop {
+            match &mut self.source {
+                Source::Ended => return Poll::Ready(None),
+                Source::Handler(handler) => {
+                    let Poll::Ready(response) = call.scope(|| handler.as_mut().poll(cx)) else {
+                        return Poll::Pending;
+                    };
+                    let (mut parts, body) = response.into_parts();
+                    if parts.headers.contains_key(STATUS) {
+                        parts.headers.remove(header::CONTENT_TYPE);
+                        return Poll::Ready(Some(Ok(Frame::trailers(parts.headers))));
+                    }
+                    self.source = Source::Body(body);
+                }
+                Source::Body(body) => return call.scope(|| Pin::new(body).poll_frame(cx)),
+            }
+        }
+    }
+
+    /// The last frame.
+    fn last(&mut self, mut trailers: HeaderMap, end: End) -> Frame<Bytes> {
+        extend(&mut trailers, self.watched.0.take_trailers());
+        self.source = Source::Ended;
+        self.watched.finish(end);
+        Frame::trailers(trailers)
+    }
+}
+
+impl HttpBody for Reply {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let reply = &mut *self;
+        loop {
+            let frame = match reply.poll_source(cx) {
+                Poll::Ready(None) => {
+                    reply.source = Source::Ended;
+                    reply.watched.finish(End::Answered);
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(status))) => {
+                    reply.source = Source::Ended;
+                    return Poll::Ready(Some(Err(status)));
+                }
+                Poll::Ready(Some(Ok(frame))) => Some(frame),
+                Poll::Pending => None,
+            };
+            let frame = match frame.map(Frame::into_trailers) {
+                Some(Ok(trailers)) => return Poll::Ready(Some(Ok(reply.last(trailers, End::Answered)))),
+                Some(Err(frame)) => Some(frame),
+                None => None,
+            };
+            // Asked for each message too: a stream that never pauses has a deadline as well.
+            if let Some(until) = &mut reply.until
+                && until.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Some(Ok(reply.last(expired_trailers(), End::DeadlinePassed))));
+            }
+            let Some(frame) = frame else {
+                return Poll::Pending;
+            };
+            let (Some(packer), Some(data)) = (&mut reply.packer, frame.data_ref()) else {
+                return Poll::Ready(Some(Ok(frame)));
+            };
+            let packed = packer.pack(data, &reply.watched.0);
+            if !packed.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(packed))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.source, Source::Ended)
+    }
+}
+
+/// Compresses the messages that the handler wants compressed.
+struct Packer {
+    rest: BytesMut,
+}
+
+impl Packer {
+    /// A packer, and the header that announces it, where the handler asks for it and the caller understands.
+    fn announced(call: &Call, gzip: bool, headers: &mut HeaderMap) -> Option<Self> {
+        let wanted = gzip && call.compresses();
+        wanted.then(|| {
+            headers.insert(gzip::ENCODING, gzip::GZIP);
+            let rest = BytesMut::new();
+            Self { rest }
+        })
+    }
+
+    /// Takes bytes and gives the messages that are whole, each as the handler wants it.
+    fn pack(&mut self, data: &[u8], call: &Call) -> Bytes {
+        self.rest.extend_from_slice(data);
+        let mut packed = BytesMut::new();
+        while let Some(&[_, a, b, c, d]) = self.rest.first_chunk::<HEAD>() {
+            let length = u32::from_be_bytes([a, b, c, d]);
+            let whole = HEAD + usize::try_from(length).unwrap_or(usize::MAX - HEAD);
+            if self.rest.len() < whole {
+                break;
+            }
+            let mut message = self.rest.split_to(whole);
+            if !call.compress_this() {
+                packed.unsplit(message);
+                continue;
+            }
+            message.advance(HEAD);
+            let small = gzip::pack(&message);
+            let length = u32::try_from(small.len()).unwrap_or(u32::MAX);
+            packed.extend_from_slice(&framed(true, length, &small));
+        }
+        packed.freeze()
+    }
+}
