@@ -117,9 +117,13 @@ impl Bed {
 
 /// Starts a zone in which `TOKEN` is the token of a front end.
 pub(crate) fn with_front_end(builder: Builder) -> Zone {
-    let mut zone = builder
-        .config("[scow]\nfront_end_token = \"scow.token\"\n")
-        .prepare();
+    with_front_end_as(builder, "admin")
+}
+
+/// The same with this role as the front end's ceiling.
+fn with_front_end_as(builder: Builder, role: &str) -> Zone {
+    let lines = format!("[scow]\nfront_end_token = \"scow.token\"\nfront_end_role = \"{role}\"\n");
+    let mut zone = builder.config(&lines).prepare();
     let path = token_file(&zone);
     fs::write(&path, format!("{TOKEN}\n")).expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
@@ -308,6 +312,23 @@ fn each_port_answers_its_own_packages_and_one_authorization() {
         .native
         .code("/scow.portal.FileService/GetHomeDirectory", b"", Some(TOKEN));
     assert_eq!(home, Code::Unauthenticated);
+}
+
+#[test]
+fn a_low_ceiling_keeps_a_front_end_from_everything_that_a_member_has_not_over_the_zone() {
+    let zone = with_front_end_as(Zone::builder(), "member");
+    let wire = Wire::connect_plain(zone.listener("scow.server"));
+    let mut asked = 0;
+    for method in methods("scow.server.") {
+        if matrix::is_built(&method) {
+            let answer = wire.code(&format!("/{method}"), b"", Some(TOKEN));
+            assert_eq!(answer, Code::PermissionDenied, "{method}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 12, "{asked} calls are built");
+    let version = wire.code("/scow.common.ConfigService/GetApiVersion", b"", Some(TOKEN));
+    assert_eq!(version, Code::Ok);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 use model::{SessionId, Timestamp};
 use store::{Tx, Watch};
 
-use crate::{Access, Error, Role, grants, sessions};
+use crate::{Access, Action, Actor, Error, Permit, Role, grants, house::House, permit::Ticket, sessions};
 
 /// How long it goes without looking again, should a wake be lost.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -23,12 +23,67 @@ impl Access {
     /// role that they held when this was asked: what was opened with more rights than are left ends, and may be
     /// opened again with those. It resolves too when the store cannot tell for a while.
     ///
-    /// Never where there is no session: what a front end opened for a user ends with its connection.
+    /// Never where there is no session: what a front end opened lasts as its permit does ([`Permit::lasting`]).
     pub async fn until_revoked(&self, session: impl Into<Option<SessionId>>) {
-        let Some(session) = session.into() else {
-            return std::future::pending().await;
-        };
+        match session.into() {
+            Some(session) => self.house.until_revoked(session).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Resolves when what was opened under a permit has to end: with its actor's session, or a role lost, as
+    /// [`Access::until_revoked`]; for a front end, which has no session, once the right is no longer what it was.
+    pub async fn until_ended(&self, lasting: &Lasting) {
         let house = &self.house;
+        if let Actor::User(user) = &lasting.ticket.actor
+            && let Some(session) = user.session
+        {
+            return house.until_revoked(session).await;
+        }
+        let mut watch = house.store.watch(grants::TOPIC);
+        let mut failures = 0;
+        loop {
+            let (Lasting { ticket, action }, now) = (lasting.clone(), house.clock.now());
+            let wait = match house.store.read(move |tx| ticket.check(tx, action, now)).await {
+                Ok(()) => {
+                    failures = 0;
+                    LOOK_AGAIN
+                }
+                Err(Error::Store(_)) if failures < FAILURES => {
+                    failures += 1;
+                    Duration::from_secs(1)
+                }
+                Err(_) => return,
+            };
+            tokio::select! {
+                () = watch.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+}
+
+/// How long what was opened under a permit may stay open.
+#[derive(Clone)]
+pub struct Lasting {
+    ticket: Arc<Ticket>,
+    action: &'static str,
+}
+
+impl<A: Action> Permit<A> {
+    /// How long what is opened under this permit may stay open.
+    #[must_use]
+    pub fn lasting(&self) -> Lasting {
+        Lasting {
+            ticket: self.ticket(),
+            action: A::NAME,
+        }
+    }
+}
+
+impl House {
+    async fn until_revoked(&self, session: SessionId) {
+        let house = self;
         let mut watches = [sessions::TOPIC, grants::TOPIC].map(|topic| house.store.watch(topic));
         let held = Arc::new(OnceLock::new());
         let mut failures = 0;

@@ -68,6 +68,7 @@ pub use error::{Error, Fault, Faults, JwtFault};
 pub use front_end::{FrontEnd, FrontEndActor};
 pub use handshake::Handshake;
 pub use keyed::{KeyedCertificate, Subject, YEAR};
+pub use lasting::Lasting;
 pub use migrations::MIGRATIONS;
 pub use newcomer::Newcomer;
 pub use node::{NodeActor, NodeCertificate, NodePermit};

@@ -189,6 +189,10 @@ impl<A: Action> Permit<A> {
         user.ok_or(Error::Denied { action: A::NAME })
     }
 
+    pub(crate) fn ticket(&self) -> Arc<Ticket> {
+        Arc::clone(&self.ticket)
+    }
+
     /// Where the call comes from.
     #[must_use]
     pub fn peer(&self) -> &Peer {

@@ -6,10 +6,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::{Action, Permit};
+use access::{Action, Lasting, Permit};
 use confine::Account;
 use futures::StreamExt as _;
-use model::SessionId;
 use tasks::Policy;
 use tokio::sync::mpsc;
 
@@ -28,14 +27,13 @@ impl Handle {
         permit: &Permit<A>,
         open: impl FnOnce(&Account) -> Stream<T>,
     ) -> Stream<T> {
-        let who = permit.user().map(|user| user.session).map_err(Error::from);
-        match who.and_then(|session| Ok((session, account(permit)?))) {
-            Ok((session, account)) => self.while_signed_in(session, open(&account)),
+        match account(permit) {
+            Ok(account) => self.while_signed_in(permit.lasting(), open(&account)),
             Err(error) => futures::stream::iter([Err(error)]).boxed(),
         }
     }
 
-    fn while_signed_in<T: Send + 'static>(&self, session: Option<SessionId>, source: Stream<T>) -> Stream<T> {
+    fn while_signed_in<T: Send + 'static>(&self, lasting: Lasting, source: Stream<T>) -> Stream<T> {
         let (sender, receiver) = mpsc::channel(ON_THE_WAY);
         let cut = Cut::default();
         let (access, stopping, told) = (self.access.clone(), self.tasks.token(), Arc::clone(&cut));
@@ -43,7 +41,7 @@ impl Handle {
             let why = tokio::select! {
                 biased;
                 () = stopping.cancelled() => Error::Stopping,
-                () = access.until_revoked(session) => Error::SessionEnded,
+                () = access.until_ended(&lasting) => Error::SessionEnded,
                 () = pass_on(source, &sender) => return,
             };
             *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);

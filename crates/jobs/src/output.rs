@@ -35,7 +35,7 @@ impl Handle {
         offset: u64,
     ) -> Result<Stream<(u64, Bytes)>, Error> {
         let found = find(&self.inner, &permit, number).await?;
-        let session = permit.user()?.session;
+        let lasting = permit.lasting();
         let follower = Follower {
             inner: Arc::clone(&self.inner),
             node_name: found.job.node_name.clone(),
@@ -45,7 +45,7 @@ impl Handle {
         };
         let id = found.job.id;
         Ok(
-            self.while_signed_in(session, "jobs.output", move |sender| async move {
+            self.while_signed_in(lasting, "jobs.output", move |sender| async move {
                 let mut follower = follower;
                 let mut changes = follower.inner.store.watch(TOPIC);
                 loop {

@@ -6,8 +6,8 @@
 
 use std::future::Future;
 
+use access::Lasting;
 use futures::StreamExt as _;
-use model::SessionId;
 use tasks::Policy;
 use tokio::sync::mpsc;
 
@@ -22,7 +22,7 @@ impl Handle {
     /// The items that `produce` sends, until it returns.
     pub(crate) fn while_signed_in<T, P, F>(
         &self,
-        session: Option<SessionId>,
+        lasting: Lasting,
         name: &'static str,
         produce: P,
     ) -> Stream<T>
@@ -38,7 +38,7 @@ impl Handle {
             let end = tokio::select! {
                 biased;
                 () = stopping.cancelled() => Err(Error::Stopping),
-                () = access.until_revoked(session) => Err(Error::SessionEnded),
+                () = access.until_ended(&lasting) => Err(Error::SessionEnded),
                 () = sender.closed() => Ok(()),
                 end = items => end,
             };

@@ -22,11 +22,11 @@ impl Handle {
     /// when the session ends first, Unavailable when the zone stops first.
     pub async fn watch(&self, permit: Permit<Get>, number: u32) -> Result<Stream<Job>, Error> {
         let found = find(&self.inner, &permit, number).await?;
-        let session = permit.user()?.session;
+        let lasting = permit.lasting();
         let inner = Arc::clone(&self.inner);
         let id = found.job.id;
         Ok(
-            self.while_signed_in(session, "jobs.watch", move |sender| async move {
+            self.while_signed_in(lasting, "jobs.watch", move |sender| async move {
                 // Begun before the first look, so that no change falls between.
                 let mut changes = inner.store.watch(TOPIC);
                 let mut last: Option<Job> = None;

@@ -6,7 +6,7 @@ use access::{
 };
 use model::{ErrorKind, UserId};
 
-use crate::bed::{Bed, PASSWORD, Session, by_password, peer, refused, secret};
+use crate::bed::{Bed, PASSWORD, Session, by_password, peer, refused, secret, soon};
 
 const TOKEN: &str = "canary-front-end-token-0123456789";
 
@@ -188,6 +188,32 @@ async fn a_permit_for_a_user_ends_with_the_users_right() {
     bed.tamper("DELETE FROM grants WHERE role = 'member'").await;
     let written = permit.write::<_, Error, _>(&bed.store, |_write| Ok(())).await;
     assert_eq!(refused(written).kind(), ErrorKind::Denied);
+}
+
+#[tokio::test]
+async fn what_a_front_end_has_open_ends_with_the_right_and_not_before() {
+    let bed = bed(Role::Admin).await;
+    let ada = bed.owner().await;
+    let mia = bed.user(&ada, "mia", "member").await;
+    let actor = speak(&bed, TOKEN, Some("mia")).await.expect("speaks");
+    let lasting = may::<Cancel>(&bed, &actor).await.expect("may").lasting();
+    let mut ended = std::pin::pin!(bed.access.until_ended(&lasting));
+    // Another's role, and the end of the user's own sessions, end nothing.
+    let permit = bed.permit::<user::Create>(&ada).await.expect("may");
+    let others = id(&bed.user(&ada, "bob", "member").await);
+    for (whom, role) in [(others, Role::Member), (id(&mia), Role::Admin)] {
+        let change = permit.write::<_, Error, _>(&bed.store, move |write| grants::give(write, whom, role));
+        change.await.expect("given");
+    }
+    let revoke = bed.permit::<user::Revoke>(&ada).await.expect("may");
+    bed.access.revoke_sessions(&revoke, "mia").await.expect("ended");
+    assert!(futures::poll!(&mut ended).is_pending());
+    let whom = id(&mia);
+    for role in [Role::Admin, Role::Member] {
+        let take = permit.write::<_, Error, _>(&bed.store, move |write| grants::take(write, whom, role));
+        take.await.expect("taken");
+    }
+    soon(ended).await;
 }
 
 async fn enrol(
