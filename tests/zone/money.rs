@@ -1,6 +1,8 @@
 //! Money from the command line to the books: an account, a price, a job that is held for and charged, and every answer
 //! as JSON.
 
+use std::{fs, path::Path};
+
 use serde_json::{Value, json};
 
 use crate::harness::{LONG, Zone, eventually};
@@ -223,4 +225,16 @@ fn mistakes_about_money_say_what_would_be_right() {
         assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
         assert!(said.errors.contains(words), "{arguments:?}: {said:?}");
     }
+}
+
+#[test]
+fn the_page_on_money_tells_the_rule_that_the_zone_tells() {
+    let zone = Zone::builder().start();
+    zone.sign_in_owner();
+    let told = zone.good(&["price", "list"]);
+    let rule = told.lines().last().expect("the rule");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/money.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let words: Vec<&str> = page.split_whitespace().filter(|word| *word != ">").collect();
+    assert!(words.join(" ").contains(rule), "{rule}");
 }

@@ -22,12 +22,13 @@ use crate::{
 };
 
 /// The pages, in the order in which a first user reads them.
-pub(super) const PAGES: [&str; 5] = [
+pub(super) const PAGES: [&str; 6] = [
     "install.md",
     "first-machine.md",
     "second-machine.md",
     "first-job.md",
     "services.md",
+    "money.md",
 ];
 
 /// What the pages call the first machine.
