@@ -221,7 +221,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     native::add_to(&mut routes, native);
     let files = agent::LinkedFiles::new(nodes.clone(), machines.clone());
     let files = wiring::files_here(config, &store, files, &access, slices);
-    let scow = wiring::scow_portal(config, &access, jobs, files, clock);
+    let scow = wiring::scow_portal(config, &access, jobs, accounts, files, clock);
     scow::add_to(&mut routes, scow.clone());
     let links = wiring::door_for_nodes(&mut routes, &access, &nodes, &machines)?;
     let gateway = wiring::open_front_door(config, &access, routes.routes(), links, &groups.doors).await?;
@@ -238,7 +238,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     open_http_doors(config, &mut doors, tree, grid).await?;
     let litekube = wiring::open_litekube_doors(config, &access, &nodes, &machines, &groups.doors).await?;
     doors.0.push(Box::new(litekube));
-    let scow = wiring::open_scow_doors(config, scow, accounts, &groups.doors).await?;
+    let scow = wiring::open_scow_doors(config, scow, &groups.doors).await?;
     doors.0.push(Box::new(scow));
     let bound = doors.bound();
     let in_words = |(name, address): &(&str, SocketAddr)| format!("{name} {address}");

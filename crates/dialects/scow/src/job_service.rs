@@ -4,6 +4,7 @@
 //! not written here answer UNIMPLEMENTED. All calls are about the caller's own jobs, also where the caller's right
 //! reaches further, since a request names one user.
 
+use accounts::Look;
 use jobs::{Cancel, Filter, Get, Job, List, Submit};
 use model::{ErrorKind, Timestamp};
 use prost::Message;
@@ -12,8 +13,9 @@ use tonic::{Request, Response, Status};
 use wire::{
     FieldFaults,
     scow::portal::{
-        CancelJobRequest, CancelJobResponse, ListAllJobsRequest, ListAllJobsResponse, ListRunningJobsRequest,
-        ListRunningJobsResponse, SubmitJobRequest, SubmitJobResponse, job_service_server::JobService,
+        AccountStatusFilter, CancelJobRequest, CancelJobResponse, ListAccountsRequest, ListAccountsResponse,
+        ListAllJobsRequest, ListAllJobsResponse, ListRunningJobsRequest, ListRunningJobsResponse,
+        SubmitJobRequest, SubmitJobResponse, job_service_server::JobService,
     },
 };
 
@@ -33,6 +35,7 @@ const PAGE: u32 = 1000;
 pub(crate) struct Jobs {
     pub(crate) callers: Callers,
     pub(crate) jobs: jobs::Handle,
+    pub(crate) accounts: accounts::Handle,
     pub(crate) clock: Clock,
 }
 
@@ -62,6 +65,30 @@ impl JobService for Jobs {
         let job = self.jobs.submit(permit, draft).await;
         let job = job.map_err(|error| self.fault(error))?;
         Ok(Response::new(SubmitJobResponse { job_id: job.number }))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<ListAccountsRequest>,
+    ) -> Result<Response<ListAccountsResponse>, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let caller = self
+            .callers
+            .caller::<Look>(&metadata, &extensions, &message.user_id);
+        let filter = account_filter(message.status_filter);
+        let (permit, wanted) =
+            self.callers
+                .check(caller.await?, &message.user_id, &message.cluster, filter)?;
+        let user = permit.user().map_err(caller::fault::access)?.id;
+        let usable = self.accounts.usable_accounts(&permit, user).await;
+        let usable = usable.map_err(|error| caller::fault::shown(error.kind(), &error))?;
+        let accounts = usable.into_iter().filter(|(_, is_blocked)| match wanted {
+            AccountStatusFilter::All => true,
+            AccountStatusFilter::UnblockedOnly => !is_blocked,
+            AccountStatusFilter::BlockedOnly => *is_blocked,
+        });
+        let accounts = accounts.map(|(name, _)| name).collect();
+        Ok(Response::new(ListAccountsResponse { accounts }))
     }
 
     async fn list_running_jobs(
@@ -178,6 +205,20 @@ impl Jobs {
             }
         }
     }
+}
+
+/// Which accounts are wanted; all unless told otherwise.
+fn account_filter(filter: Option<i32>) -> Result<AccountStatusFilter, FieldFaults> {
+    let filter = filter.map_or(Ok(AccountStatusFilter::All), AccountStatusFilter::try_from);
+    filter.map_err(|fault| {
+        let mut faults = FieldFaults::new();
+        faults.add(
+            "status_filter",
+            format!("is {}", fault.0),
+            "ALL, BLOCKED_ONLY or UNBLOCKED_ONLY",
+        );
+        faults
+    })
 }
 
 /// The jobs submitted between two instants, both within; an absent one is open.

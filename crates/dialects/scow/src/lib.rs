@@ -45,6 +45,8 @@ pub struct Parts {
     pub access: Access,
     /// Runs jobs.
     pub jobs: jobs::Handle,
+    /// Knows who may pay with what.
+    pub accounts: accounts::Handle,
     /// Reads and writes files and folders.
     pub files: files::Handle,
     /// The id of the zone's cluster, the one that `jobs` has.

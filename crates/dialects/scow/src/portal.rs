@@ -26,6 +26,7 @@ pub(crate) fn add_to(routes: &mut RoutesBuilder, callers: Callers, parts: Parts)
     let Parts {
         access: _,
         jobs,
+        accounts,
         files,
         cluster: _,
         clock,
@@ -33,6 +34,7 @@ pub(crate) fn add_to(routes: &mut RoutesBuilder, callers: Callers, parts: Parts)
     routes.add_service(JobServiceServer::new(Jobs {
         callers: callers.clone(),
         jobs,
+        accounts,
         clock,
     }));
     routes.add_service(FileServiceServer::new(Files { callers, files }));

@@ -12,12 +12,14 @@ pub(crate) fn scow_portal(
     config: &Config,
     access: &Access,
     jobs: jobs::Handle,
+    accounts: accounts::Handle,
     files: files::Handle,
     clock: &Clock,
 ) -> scow::Parts {
     scow::Parts {
         access: access.clone(),
         jobs,
+        accounts,
         files,
         cluster: config.jobs.zone.cluster.clone(),
         clock: clock.clone(),
@@ -28,12 +30,11 @@ pub(crate) fn scow_portal(
 pub(crate) async fn open_scow_doors(
     config: &Config,
     portal: scow::Parts,
-    accounts: accounts::Handle,
     tasks: &Tasks,
 ) -> Result<scow::Handle, Failure> {
     let management = scow::Management {
         access: portal.access.clone(),
-        accounts,
+        accounts: portal.accounts.clone(),
         jobs: portal.jobs.clone(),
         cluster: portal.cluster.clone(),
         clock: portal.clock.clone(),

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use wire::scow::portal::{
-    CancelJobRequest, ListAccountsRequest, ListAllJobsRequest, ListRunningJobsRequest, SubmitJobRequest,
-    TimeUnit,
+    AccountStatusFilter, CancelJobRequest, ListAccountsRequest, ListAllJobsRequest, ListJobTemplatesRequest,
+    ListRunningJobsRequest, SubmitJobRequest, TimeUnit,
+};
+use wire::scow::server::{
+    account_service_client::AccountServiceClient, charging_service_client::ChargingServiceClient,
 };
 
+use crate::management::bed::{money, new_account, payment};
 use crate::zone::{Refusal, Zone, bearing, refusal};
 
 fn wanted(job_name: &str) -> SubmitJobRequest {
@@ -413,6 +417,89 @@ async fn without_a_bearer_no_job_call_says_anything_and_the_unwritten_ones_say_s
     );
     assert_eq!(refusal(zone.jobs().list_all_jobs(all(None, None)).await), nobody);
     assert_eq!(refusal(zone.jobs().cancel_job(cancel("ada", 1)).await), nobody);
-    let accounts = zone.jobs().list_accounts(ListAccountsRequest::default()).await;
-    assert_eq!(refusal(accounts), Refusal::of(Code::Unimplemented));
+    assert_eq!(
+        refusal(zone.jobs().list_accounts(accounts("ada", None)).await),
+        nobody
+    );
+    let unwritten = ListJobTemplatesRequest::default();
+    let templates = zone.jobs().list_job_templates(unwritten).await;
+    assert_eq!(refusal(templates), Refusal::of(Code::Unimplemented));
+}
+
+fn accounts(user_id: &str, filter: Option<i32>) -> ListAccountsRequest {
+    ListAccountsRequest {
+        user_id: user_id.to_owned(),
+        cluster: "local".to_owned(),
+        status_filter: filter,
+    }
+}
+
+#[tokio::test]
+async fn the_accounts_that_a_user_may_use_are_listed_by_whether_they_are_blocked() {
+    let zone = Zone::new().await;
+    let mut server = AccountServiceClient::new(zone.management.clone());
+    for (name, owner) in [("physics", "bob"), ("chemistry", "bob"), ("others", "ada")] {
+        let asked = bearing(&zone.ada, new_account(name, owner));
+        server.create_account(asked).await.expect("an account");
+    }
+    let paid = bearing(&zone.ada, payment(Some("physics"), money(1, 0)));
+    let mut charging = ChargingServiceClient::new(zone.management.clone());
+    charging.pay(paid).await.expect("paid");
+    let listed = async |filter: Option<AccountStatusFilter>| {
+        let asked = accounts("bob", filter.map(Into::into));
+        let answer = zone.jobs().list_accounts(bearing(&zone.bob, asked)).await;
+        answer.expect("accounts").into_inner().accounts
+    };
+    assert_eq!(listed(None).await, ["chemistry", "physics"]);
+    assert_eq!(
+        listed(Some(AccountStatusFilter::All)).await,
+        ["chemistry", "physics"]
+    );
+    assert_eq!(
+        listed(Some(AccountStatusFilter::UnblockedOnly)).await,
+        ["physics"]
+    );
+    assert_eq!(
+        listed(Some(AccountStatusFilter::BlockedOnly)).await,
+        ["chemistry"]
+    );
+
+    for (what, token, asked, wanted) in [
+        (
+            "somebody else",
+            &zone.bob,
+            accounts("ada", None),
+            Refusal::of(Code::PermissionDenied),
+        ),
+        (
+            "nobody",
+            &zone.bob,
+            accounts("", None),
+            Refusal::fields(&["user_id"]),
+        ),
+        (
+            "no filter",
+            &zone.bob,
+            accounts("bob", Some(7)),
+            Refusal::fields(&["status_filter"]),
+        ),
+        (
+            "both",
+            &zone.bob,
+            accounts("", Some(7)),
+            Refusal::fields(&["status_filter", "user_id"]),
+        ),
+        (
+            "no cluster",
+            &zone.bob,
+            ListAccountsRequest {
+                cluster: "moon".to_owned(),
+                ..accounts("bob", None)
+            },
+            Refusal::unknown_cluster(),
+        ),
+    ] {
+        let answer = zone.jobs().list_accounts(bearing(token, asked)).await;
+        assert_eq!(refusal(answer), wanted, "{what}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The management side as SCOW's clients meet it, over real books.
 
 mod bad;
-mod bed;
+pub(crate) mod bed;
 mod first_start;
 mod jobs;
 mod payments;

@@ -33,6 +33,8 @@ fn becomes_the_process_of_a_user() {
 
 pub(crate) struct Zone {
     pub(crate) calls: Calls,
+    /// The other door.
+    pub(crate) management: Calls,
     /// Access tokens.
     pub(crate) ada: String,
     pub(crate) bob: String,
@@ -46,7 +48,8 @@ impl Zone {
         let engine = store::Engine::Sqlite {
             path: data.path().join("zone.db"),
         };
-        let migrations: Vec<store::Migration> = [access::MIGRATIONS, jobs::MIGRATIONS].concat();
+        let migrations: Vec<store::Migration> =
+            [access::MIGRATIONS, accounts::MIGRATIONS, jobs::MIGRATIONS].concat();
         let store = store::Store::open(&store::Config { engine }, &migrations, &tasks).await;
         let store = store.expect("a store");
         let access = Access::start(access::Parts {
@@ -59,6 +62,14 @@ impl Zone {
         });
         let access = access.await.expect("a zone");
         let (ada, bob) = people(&access).await;
+        let accounts = accounts::start(accounts::Parts {
+            store: store.clone(),
+            access: access.clone(),
+            tasks: tasks.clone(),
+            clock: clock.clone(),
+            config: accounts::Config::default(),
+        });
+        let accounts = accounts.await.expect("books");
         let jobs = jobs::start(jobs::Parts {
             store: store.clone(),
             access: access.clone(),
@@ -75,15 +86,25 @@ impl Zone {
             node: Arc::new(reader(data.path().to_owned(), &tasks)),
             most_bytes: 20 << 20,
         });
+        let jobs = jobs.await.expect("jobs");
+        let management = scow::management(scow::Management {
+            access: access.clone(),
+            accounts: accounts.clone(),
+            jobs: jobs.clone(),
+            cluster: "local".to_owned(),
+            clock: clock.clone(),
+        });
         let routes = scow::routes(scow::Parts {
             access,
-            jobs: jobs.await.expect("jobs"),
+            jobs,
+            accounts,
             files,
             cluster: "local".to_owned(),
             clock,
         });
         Self {
             calls: Calls::new(routes, CallLimits::default()),
+            management: Calls::new(management, CallLimits::default()),
             ada,
             bob,
             data,
