@@ -9,16 +9,19 @@ use crate::harness::{LONG, Zone, eventually};
 const STORY: Duration = Duration::from_secs(30);
 
 /// What the first start tells, in this order.
-const FIRST: [&str; 11] = [
+const FIRST: [&str; 14] = [
     "zone made ",
     "CA ",
     "signed in        keeper (owner), by one-time code",
     "signed in        ada by password, key and wallet: one user, ",
     "machine joined   second, 10.77.0.3, ",
+    "account lab      100.0000 paid in for ada; an hour of a core costs 1.0000\n",
     "job 1 completed  exit code 0 on second: CPU ",
     "peak memory ",
     "output fetched ",
     "300 of 300 checksums are right",
+    "charged          0.0100 of 0.0",
+    " held; balance 99.9900; the ledger sums to 0\n",
     "service hello ",
     " says \"hello ada, this is second\"; refused without a session",
 ];
@@ -32,11 +35,12 @@ const NEXT: [&str; 6] = [
     "  stop ",
 ];
 /// What a later start tells.
-const LATER: [&str; 5] = [
+const LATER: [&str; 6] = [
     "zone found ",
     "still signed in  keeper (owner), ada\n",
     "second live",
     "jobs on record   1; the newest, first-run, is completed\n",
+    "account lab      balance 99.9900; the ledger sums to 0\n",
     "services         hello ready on second\n",
 ];
 

@@ -45,7 +45,7 @@ command: |
 const FRONT_END: &str = "of-the-front-end-0123456789abcdef0123456789abcdef";
 
 /// Who does what, in order, before everything ends.
-const STEPS: [(&str, &str); 28] = [
+const STEPS: [(&str, &str); 32] = [
     ("python/native.py", "owner"),
     ("js/management.mjs", "initialise"),
     ("js/management.mjs", "complete"),
@@ -62,6 +62,10 @@ const STEPS: [(&str, &str); 28] = [
     ("python/native.py", "who"),
     ("python/kapi.py", "write"),
     ("python/kapi.py", "read"),
+    ("python/portal.py", "upload"),
+    ("python/portal.py", "submit"),
+    ("python/portal.py", "ended"),
+    ("js/management.mjs", "charged"),
     ("python/native.py", "ledger"),
     ("python/native.py", "job"),
     ("python/native.py", "job_ended"),
@@ -77,7 +81,9 @@ const STEPS: [(&str, &str); 28] = [
 ];
 
 /// Steps that look and change nothing: a power cut after one of these shows no more than the one before.
-const LOOKS: [&str; 10] = [
+const LOOKS: [&str; 12] = [
+    "accounts",
+    "ended",
     "who",
     "paid",
     "read",
@@ -91,7 +97,9 @@ const LOOKS: [&str; 10] = [
 ];
 
 /// What ada has done by then, door by door, as the trail has it.
-const DEEDS: [(&str, &str); 9] = [
+const DEEDS: [(&str, &str); 11] = [
+    ("scow", "files.write"),
+    ("scow", "jobs.submit"),
     ("native", "session.sign_in"),
     ("native", "session.add_wallet"),
     ("native", "session.certify"),

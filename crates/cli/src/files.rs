@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The cluster whose nodes run the zone's own jobs.
-const OWN_CLUSTER: &str = "local";
+pub(crate) const OWN_CLUSTER: &str = "local";
 /// The bytes of one frame of an upload.
 const FRAME: usize = 256 * 1024;
 

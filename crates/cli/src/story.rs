@@ -1,7 +1,7 @@
 //! The first run: what the zone can do, shown as facts by doing it over the wire.
 //!
 //! What it is for: `soke up --story` tells on the first start that a zone was made, a second machine joined, one person
-//! signed in three ways, a job ran on the second machine and a service is reached through the gateway; on later starts,
+//! signed in three ways, a job ran on the second machine and was charged, and a service is reached through the gateway; on later starts,
 //! that all of it is still there. What it leaves to others: everything it shows. It is a client like any other, with one
 //! file for each part.
 
@@ -10,6 +10,7 @@ mod first;
 mod job;
 mod later;
 mod machine;
+mod money;
 mod person;
 mod service;
 mod wallet;

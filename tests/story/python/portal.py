@@ -5,6 +5,8 @@ from world import eventually, main, plain, same
 HERS = {"user_id": "ada", "cluster": "local"}
 JOB = ("job", "JobService")
 FILE = ("file", "FileService")
+# What is put into her home.
+WORDS = [b"hold ", b"your ", b"own ", b"court\n"]
 
 
 def front_end(world):
@@ -21,10 +23,22 @@ def accounts(world):
         same(list(door.call(*JOB, "ListAccounts", **HERS).accounts), ["lab"], "her accounts")
 
 
-def submit(world):
-    """A job that the account pays for."""
-    home = front_end(world).call(*FILE, "GetHomeDirectory", **HERS).path
+def upload(world):
+    """A file of hers, in pieces."""
+    from scow.portal import file_pb2, file_pb2_grpc
+
+    door = front_end(world)
+    home = door.call(*FILE, "GetHomeDirectory", **HERS).path
     assert home.startswith("/"), home
+    info = file_pb2.UploadRequest.Info(path=f"{home}/words.txt", **HERS)
+    pieces = [file_pb2.UploadRequest(info=info)] + [file_pb2.UploadRequest(chunk=word) for word in WORDS]
+    answer = file_pb2_grpc.FileServiceStub(door.channel).Upload(iter(pieces), metadata=door.metadata, timeout=60)
+    same(answer.written_bytes, sum(map(len, WORDS)), "bytes of the upload")
+    return {"home": home}
+
+
+def submit(world):
+    """A job that the account pays for, on the file that she has put there."""
     job = {
         **HERS,
         "job_name": "paid",
@@ -33,12 +47,12 @@ def submit(world):
         "node_count": 1,
         "core_count": 1,
         "max_time": 5,
-        "command": "sleep 1.2; echo done by $USER of $SOKE_JOB_ID > /dev/null; echo paid work",
+        "command": "sleep 1.2; cat ../words.txt",
         "working_directory": "paid",
         "output": "said.txt",
         "error_output": "complained.txt",
     }
-    return {"portal_job": front_end(world).call(*JOB, "SubmitJob", **job).job_id, "home": home}
+    return {"portal_job": front_end(world).call(*JOB, "SubmitJob", **job).job_id}
 
 
 def ended(world):
@@ -54,7 +68,7 @@ def ended(world):
     path = f"{world['home']}/paid/said.txt"
     for door in [front_end(world), herself(world)]:
         parts = door.call(*FILE, "Download", path=path, **HERS)
-        same(b"".join(part.chunk for part in parts), b"paid work\n", "what the job wrote")
+        same(b"".join(part.chunk for part in parts), b"".join(WORDS), "what the job wrote")
     names = [file.name for file in front_end(world).call(*FILE, "ReadDirectory", path=f"{world['home']}/paid", **HERS).results]
     assert "said.txt" in names, names
 
@@ -67,4 +81,4 @@ def refused(world):
 
 
 if __name__ == "__main__":
-    main({step.__name__: step for step in [accounts, submit, ended, refused]})
+    main({step.__name__: step for step in [accounts, upload, submit, ended, refused]})

@@ -4,7 +4,7 @@
 
 use wire::soke::v1::sign_in_request::Proof;
 
-use super::{Beginning, Invitation, fact, job, machine, person, service};
+use super::{Beginning, Invitation, fact, job, machine, money, person, service};
 use crate::{
     Error,
     client::{Client, Zone},
@@ -30,7 +30,9 @@ pub(super) async fn show(
     // It comes while the person signs in.
     let person = person::arrive(&keeper, data).await?;
     let second = machine::until_live(&keeper).await?;
-    job::run(&person, &second).await?;
+    money::begin(&keeper).await?;
+    let job = job::run(&person, &second).await?;
+    money::show_charge(&keeper, &job).await?;
     service::deploy(&person, &second, data, beginning.test).await?;
     sign_in_code(&keeper, &who.user_name).await
 }

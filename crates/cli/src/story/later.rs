@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 use model::ErrorKind;
 use wire::soke::v1::{self, ServiceState, service_service_client::ServiceServiceClient};
 
-use super::{fact, machine, person};
+use super::{fact, machine, money, person};
 use crate::{
     Error,
     client::{Client, Zone},
@@ -57,6 +57,7 @@ pub(super) async fn show(data: &Path, has_second: bool) -> Result<(), Error> {
         )?,
         None => fact("jobs on record", 0)?,
     }
+    money::show_balance(&client).await?;
     show_services(&client, has_second).await
 }
 
