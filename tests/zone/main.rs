@@ -22,6 +22,7 @@ mod money;
 mod nodes;
 mod on_postgresql;
 mod scow_doors;
+mod scow_management;
 mod secrets;
 mod services;
 mod stopping;
