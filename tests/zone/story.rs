@@ -45,7 +45,7 @@ command: |
 const FRONT_END: &str = "of-the-front-end-0123456789abcdef0123456789abcdef";
 
 /// Who does what, in order, before everything ends.
-const STEPS: [(&str, &str); 32] = [
+const STEPS: [(&str, &str); 33] = [
     ("python/native.py", "owner"),
     ("js/management.mjs", "initialise"),
     ("js/management.mjs", "complete"),
@@ -62,6 +62,7 @@ const STEPS: [(&str, &str); 32] = [
     ("python/native.py", "who"),
     ("python/kapi.py", "write"),
     ("python/kapi.py", "read"),
+    ("python/portal.py", "accounts"),
     ("python/portal.py", "upload"),
     ("python/portal.py", "submit"),
     ("python/portal.py", "ended"),
