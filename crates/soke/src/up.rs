@@ -1,10 +1,10 @@
 //! `soke up`: the order in which the rooms start and stop, written down in this one place.
 //!
-//! Start: data folder -> store -> access -> slices -> doors -> this machine as a node, and a second one on it -> run files -> the owner. Stop:
-//! listen to no node -> refuse new calls and drain the running ones, bounded -> the slices' reconcilers -> access ->
-//! store. Jobs go on: their stages are
-//! processes of their own, and the next start takes them up again. What it leaves to others: what joins two
-//! rooms (`wiring`), and what is told at the terminal (`cli::story`).
+//! Start: data folder -> store -> access -> slices -> doors -> this machine as a node, and a second one on it where there is
+//! one -> run files -> the owner. Stop: listen to no node -> refuse new calls and drain the running ones, bounded, while the
+//! machines here end their links -> the slices' reconcilers -> access -> store. Jobs go on: their stages are processes of
+//! their own, and the next start takes them up again. What it leaves to others: what joins two rooms (`wiring`), and what is
+//! told at the terminal (`cli::story`).
 
 use std::{
     net::SocketAddr,
