@@ -19,6 +19,7 @@ mod kapi;
 mod litekube;
 mod matrix;
 mod money;
+mod money_after_kills;
 mod nodes;
 mod on_postgresql;
 mod scow_doors;

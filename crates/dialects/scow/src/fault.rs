@@ -29,6 +29,11 @@ pub(crate) fn jobs(error: jobs::Error, cluster: &str) -> Status {
         add_draft(&mut fields, faults);
         return fields.into_status();
     }
+    // What a scheduler refuses, as sbatch does where an account is wrong: INTERNAL with the sentence and without a trailer,
+    // which the pages show to the user.
+    if let jobs::Error::Refused { .. } = &error {
+        return Status::new(Code::Internal, error.to_string());
+    }
     log(error.kind(), &error);
     let (kind, text) = (error.kind(), error.to_string());
     match kind {

@@ -5,5 +5,6 @@ mod engine;
 mod files;
 mod jobs;
 mod management;
+mod unpaid;
 mod upload;
 mod zone;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use access::{Access, Credential, NewUser, Peer, Proof, Secret};
 use confine::{Abilities, Confine};
+use model::ErrorKind;
 use rpc::{CallLimits, Calls};
 use tasks::{Clock, Tasks};
 use tempfile::TempDir;
@@ -76,7 +77,7 @@ impl Zone {
             tasks: tasks.clone(),
             clock: clock.clone(),
             nodes: Arc::new(jobs::node::Alone::new("node1", Arc::new(Engine::default()))),
-            admission: Arc::new(jobs::Unpaid),
+            admission: Arc::new(Strict),
             config: jobs::Config::default(),
         });
         let files = files::start(files::Parts {
@@ -122,6 +123,28 @@ impl Zone {
     /// A place in ada's home.
     pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.data.path().join("homes/ada").join(name)
+    }
+}
+
+/// Refuses jobs for a few accounts, each for another kind of reason.
+struct Strict;
+
+impl jobs::Admission for Strict {
+    fn admit(&self, _tx: &mut store::Tx<'_>, asked: &jobs::Asked<'_>) -> Result<jobs::Admitted, jobs::Error> {
+        let kind = match asked.account {
+            "missing" => ErrorKind::NotFound,
+            "several" => ErrorKind::Invalid,
+            "blocked" => ErrorKind::Precondition,
+            _ => return Ok(jobs::Admitted::default()),
+        };
+        Err(jobs::Error::Refused {
+            kind,
+            text: format!("not for `{}`", asked.account),
+        })
+    }
+
+    fn settle(&self, _tx: &mut store::Tx<'_>, _ended: &jobs::Job) -> Result<(), jobs::Error> {
+        Ok(())
     }
 }
 
