@@ -95,7 +95,7 @@ pub(crate) async fn charges(surroundings: &Surroundings, which: &Charges) -> Res
         left = left.saturating_sub(u32::try_from(page.charges.len()).unwrap_or(u32::MAX));
         if page.next_page_token.is_empty() || left == 0 {
             let (all, total) = (page.total_count, sum(page.total_amount.as_ref()));
-            return remark(format_args!("together {total} in {all} charges"));
+            return remark(format_args!("charges: {all}, together {total}"));
         }
         page_token = page.next_page_token;
     }
