@@ -14,7 +14,10 @@ use wire::{
             CancelJobRequest, GetHomeDirectoryRequest, ListAllJobsRequest, SubmitJobRequest,
             file_service_client::FileServiceClient, job_service_client::JobServiceClient,
         },
-        server::{CreateUserRequest, user_service_client::UserServiceClient},
+        server::{
+            CreateAccountRequest, CreateUserRequest, account_service_client::AccountServiceClient,
+            user_service_client::UserServiceClient,
+        },
     },
     soke::v1::JobState,
 };
@@ -342,7 +345,16 @@ fn a_low_ceiling_keeps_a_front_end_from_everything_that_a_member_has_not_over_th
 #[test]
 fn both_sides_tell_of_the_cluster_and_of_the_version() {
     let bed = Bed::new(false);
-    for (wire, user_id) in [(&bed.server, ""), (&bed.portal, "ada")] {
+    let mut accounts = AccountServiceClient::new(bed.server.channel());
+    let lab = CreateAccountRequest {
+        tenant_name: "default".to_owned(),
+        account_name: "lab".to_owned(),
+        owner_id: "ada".to_owned(),
+        comment: None,
+    };
+    let made = bed.server.wait(accounts.create_account(signed(lab, TOKEN)));
+    made.expect("an account");
+    for (wire, is_portal) in [(&bed.server, false), (&bed.portal, true)] {
         let mut config = ConfigServiceClient::new(wire.channel());
         let version = wire.wait(config.get_api_version(signed(GetApiVersionRequest {}, TOKEN)));
         let version = version.expect("a version").into_inner();
@@ -368,13 +380,29 @@ fn both_sides_tell_of_the_cluster_and_of_the_version() {
         assert_eq!((partitions.len(), partitions[0].name.as_str()), (1, "local"));
         assert!(partitions[0].cores > 0 && partitions[0].mem_mb > 0 && partitions[0].gpus == 0);
         assert_eq!(partitions[0].qos, ["normal"]);
-        let message = GetAvailablePartitionsForClusterRequest {
-            cluster: cluster(),
-            account_name: "a".to_owned(),
-            user_id: user_id.to_owned(),
+        let available = |account_name: &str, user_id: &str| {
+            let message = GetAvailablePartitionsForClusterRequest {
+                cluster: cluster(),
+                account_name: account_name.to_owned(),
+                user_id: user_id.to_owned(),
+            };
+            let mut config = ConfigServiceClient::new(wire.channel());
+            let answer = wire.wait(config.get_available_partitions_for_cluster(signed(message, TOKEN)));
+            answer.map(|answer| answer.into_inner().partitions)
         };
-        let answer = wire.wait(config.get_available_partitions_for_cluster(signed(message, TOKEN)));
-        assert_eq!(answer.expect("partitions").into_inner().partitions, partitions);
+        for account in ["", "lab"] {
+            assert_eq!(available(account, "ada").expect("hers"), partitions, "{account}");
+        }
+        for (account, user_id) in [("lab", "bob"), ("elsewhere", "ada")] {
+            match available(account, user_id) {
+                Ok(none) => assert!(none.is_empty() && is_portal, "{account}"),
+                Err(status) => {
+                    assert!(!is_portal, "{account}: {status}");
+                    let marked = status.metadata().get("scow_error_code").expect("a trailer");
+                    assert_eq!(marked, "ADAPTER_CALL_ON_ONE_ERROR");
+                }
+            }
+        }
         let message = GetClusterConfigRequest {
             cluster: "elsewhere".to_owned(),
         };

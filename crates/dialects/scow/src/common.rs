@@ -1,10 +1,12 @@
 //! `scow.common.ConfigService`: what the zone's one cluster is and offers, and the version of the API. Both sides serve
 //! it.
 //!
-//! What it leaves to others: what the nodes have (`jobs`), and which account may pay (`accounts`; submitting asks it).
+//! What it leaves to others: what the nodes have (`jobs`), and who is in which account (`accounts`).
 
-use access::zone;
+use access::{Permit, zone};
+use accounts::Look;
 use jobs::Offered;
+use model::ErrorKind;
 use tonic::{Request, Response, Status, service::RoutesBuilder};
 use wire::scow::common::{
     ClusterConfigSchemaProto, GetApiVersionRequest, GetApiVersionResponse,
@@ -18,7 +20,7 @@ use wire::scow::common::{
     i18n_string_proto_type,
 };
 
-use crate::{fault, for_whom::Callers, submit::QOS};
+use crate::{fault, for_whom::Callers, submit::QOS, trouble};
 
 /// Which of SCOW's servers a call is made at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +42,24 @@ const MIB: u64 = 1024 * 1024;
 struct Config {
     callers: Callers,
     jobs: jobs::Handle,
+    accounts: accounts::Handle,
     side: Side,
 }
 
 /// Adds the service to those of a listener.
-pub(crate) fn add_to(routes: &mut RoutesBuilder, callers: Callers, jobs: jobs::Handle, side: Side) {
-    routes.add_service(ConfigServiceServer::new(Config { callers, jobs, side }));
+pub(crate) fn add_to(
+    routes: &mut RoutesBuilder,
+    callers: Callers,
+    jobs: jobs::Handle,
+    accounts: accounts::Handle,
+    side: Side,
+) {
+    routes.add_service(ConfigServiceServer::new(Config {
+        callers,
+        jobs,
+        accounts,
+        side,
+    }));
 }
 
 #[tonic::async_trait]
@@ -66,19 +80,30 @@ impl ConfigService for Config {
         &self,
         request: Request<GetAvailablePartitionsForClusterRequest>,
     ) -> Result<Response<GetAvailablePartitionsForClusterResponse>, Status> {
-        match self.side {
+        let (metadata, extensions, message) = request.into_parts();
+        let (user, account) = (&message.user_id, &message.account_name);
+        let look = match self.side {
             Side::Portal => {
-                let (metadata, extensions, message) = request.into_parts();
-                let callers = &self.callers;
-                let caller = callers.caller::<zone::Status>(&metadata, &extensions, &message.user_id);
-                callers.check(caller.await?, &message.user_id, &message.cluster, Ok(()))?;
+                let caller = self.callers.caller::<Look>(&metadata, &extensions, user);
+                let checked = self.callers.check(caller.await?, user, &message.cluster, Ok(()));
+                checked?.0
             }
             Side::Server => {
-                let message = self.known(request).await?;
+                let look = self.callers.permit::<Look>(&metadata, &extensions).await?;
                 self.callers.check_cluster(&message.cluster)?;
+                look
             }
-        }
-        let partitions = vec![self.partition().await?];
+        };
+        let partitions = match (self.is_in(&look, user, account).await?, self.side) {
+            (true, _) => vec![self.partition().await?],
+            // SCOW's portal tells of no reason, its management side does.
+            (false, Side::Portal) => Vec::new(),
+            (false, Side::Server) => {
+                let text = "the user is not in the account, or one of them is not there";
+                let cluster = self.callers.cluster();
+                return Err(trouble::engine_failed(cluster, ErrorKind::NotFound, text));
+            }
+        };
         Ok(Response::new(GetAvailablePartitionsForClusterResponse {
             partitions,
         }))
@@ -116,6 +141,18 @@ impl Config {
     async fn offered(&self) -> Result<Offered, Status> {
         let offered = self.jobs.offered().await;
         offered.map_err(|error| fault::jobs(error, self.callers.cluster()))
+    }
+
+    /// Whether a user may submit in this account's name; without one everybody may.
+    async fn is_in(&self, look: &Permit<Look>, user: &str, account: &str) -> Result<bool, Status> {
+        if account.is_empty() {
+            return Ok(true);
+        }
+        match self.accounts.person(look, user).await {
+            Ok(person) => Ok(person.memberships.iter().any(|one| one.account == account)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(caller::fault::shown(error.kind(), &error)),
+        }
     }
 
     /// The one partition, which has the whole cluster and its name.

@@ -82,7 +82,8 @@ pub async fn start(doors: Doors) -> Result<Handle, Error> {
 pub(crate) fn portal_routes(parts: Parts) -> tonic::service::Routes {
     let callers = Callers::new(parts.access.clone(), parts.cluster.clone()).with_front_ends();
     let mut routes = tonic::service::Routes::builder();
-    common::add_to(&mut routes, callers.clone(), parts.jobs.clone(), Side::Portal);
+    let (jobs, accounts) = (parts.jobs.clone(), parts.accounts.clone());
+    common::add_to(&mut routes, callers.clone(), jobs, accounts, Side::Portal);
     portal::add_to(&mut routes, callers, parts);
     routes.routes()
 }
@@ -91,7 +92,8 @@ pub(crate) fn portal_routes(parts: Parts) -> tonic::service::Routes {
 pub(crate) fn server_routes(parts: Management) -> tonic::service::Routes {
     let callers = Callers::new(parts.access, parts.cluster).with_front_ends();
     let mut routes = tonic::service::Routes::builder();
-    common::add_to(&mut routes, callers.clone(), parts.jobs.clone(), Side::Server);
+    let (jobs, accounts) = (parts.jobs.clone(), parts.accounts.clone());
+    common::add_to(&mut routes, callers.clone(), jobs, accounts, Side::Server);
     let side = server::Management {
         callers,
         accounts: parts.accounts,

@@ -58,7 +58,8 @@ pub struct Parts {
 /// Adds the services of SCOW's portal to those of a listener at which users show their own bearers.
 pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
     let callers = Callers::new(parts.access.clone(), parts.cluster.clone());
-    common::add_to(routes, callers.clone(), parts.jobs.clone(), Side::Portal);
+    let (jobs, accounts) = (parts.jobs.clone(), parts.accounts.clone());
+    common::add_to(routes, callers.clone(), jobs, accounts, Side::Portal);
     portal::add_to(routes, callers, parts);
 }
 
