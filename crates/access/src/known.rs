@@ -46,6 +46,15 @@ pub fn by_id(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Known>, Error> {
     row.map(|row| known(tx, &row)).transpose()
 }
 
+/// All users of the zone, by number.
+///
+/// # Errors
+/// The store's own.
+pub fn all(tx: &mut Tx<'_>) -> Result<Vec<Known>, Error> {
+    let rows = tx.rows("SELECT id, name, number, made_at FROM users ORDER BY number", &[])?;
+    rows.iter().map(|row| known(tx, row)).collect()
+}
+
 /// How many users the zone has.
 ///
 /// # Errors

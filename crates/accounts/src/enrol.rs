@@ -11,8 +11,8 @@ use model::{ErrorKind, Timestamp};
 use store::{Tx, params};
 
 use crate::{
-    DEFAULT_TENANT, Enrol, Error, Fault, Faults, Handle, Initialise, Look, NewPerson, Person, TenantRole,
-    person, tenant, words,
+    CreateTenant, DEFAULT_TENANT, Enrol, Error, Fault, Faults, Handle, Initialise, Look, NewPerson, Person,
+    Tenant, TenantRole, person, tenant, words,
 };
 
 impl Handle {
@@ -48,6 +48,40 @@ impl Handle {
             person::shown(write, &known)
         };
         self.enrol(permit, make).await
+    }
+
+    /// Makes a tenant, and in it a user who looks after it: both or neither.
+    ///
+    /// # Errors
+    /// As [`Handle::create_user`] and [`Handle::create_tenant`].
+    pub async fn create_tenant_with_admin(
+        &self,
+        permit: Permit<CreateTenant>,
+        new: NewPerson,
+    ) -> Result<(Tenant, Person), Error> {
+        let named = words::check(|faults| words::name(faults, "tenant_name", &new.tenant));
+        let draft = match (named, self.draft(new, Role::Member).await) {
+            (Ok(()), draft) => draft?,
+            (Err(Error::Invalid(mut faults)), Err(Error::Invalid(more))) => {
+                faults.0.extend(more.0);
+                return Err(Error::Invalid(faults));
+            }
+            (Err(error), _) => return Err(error),
+        };
+        let make = move |write: &mut Write<'_, '_>| {
+            if tenant::by_name(write, &draft.tenant)?.is_some() {
+                let tenant = draft.tenant.clone();
+                return Err(Error::TenantExists { tenant });
+            }
+            let now = write.now();
+            let id = tenant::insert(write, &draft.tenant, now)?;
+            let made = write_person(write, &draft)?;
+            grants::give_in(write, made.id, TenantRole::Admin.word(), &person::part(id))?;
+            let known = known::by_id(write, made.id)?.ok_or(Error::Row { what: "user" })?;
+            write.about(format_args!("tenant {} with user {}", draft.tenant, known.name));
+            Ok((tenant::shown(write, id)?, person::shown(write, &known)?))
+        };
+        permit.write(&self.inner.store, make).await
     }
 
     /// When the initialisation of SCOW's pages was ended; none: it is open.

@@ -2,11 +2,11 @@
 //!
 //! What it leaves to others: the accounts (`account`), the users (`person`).
 
-use access::{Cover, Permit, Write};
+use access::{Cover, Permit, Scope, Write, known};
 use model::{AccountId, Timestamp, UserId};
 use store::{Tx, params};
 
-use crate::{Error, Handle, Join, account, person, tenant, words};
+use crate::{Error, Handle, Join, Look, Person, account, person, tenant, words};
 
 /// What a user may do in an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +94,50 @@ impl Handle {
             insert(write, account.id, &user, MemberRole::User, now)
         };
         permit.write(&self.inner.store, add).await
+    }
+}
+
+impl Handle {
+    /// Lists the users of an account by name with all that is shown of them, and what each is in it; nobody where there
+    /// is no such account. Whoever reaches over their own only sees all of them as an administrator of the account, and
+    /// else themselves.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn account_users(
+        &self,
+        permit: &Permit<Look>,
+        tenant: &str,
+        account: &str,
+    ) -> Result<Vec<(Person, MemberRole)>, Error> {
+        let (cover, tenant, account) = (*permit.cover(), tenant.to_owned(), account.to_owned());
+        let read = move |tx: &mut Tx<'_>| {
+            let (Some(tenant), Some(account)) =
+                (tenant::by_name(tx, &tenant)?, account::by_name(tx, &account)?)
+            else {
+                return Ok(Vec::new());
+            };
+            if account.tenant != tenant.id {
+                return Ok(Vec::new());
+            }
+            let sees_all = match cover {
+                Cover::Zone => true,
+                Cover::Own(own) => {
+                    role_in(tx, account.id, own)?.is_some_and(|role| role >= MemberRole::Admin)
+                }
+            };
+            let sql = "SELECT user_id, role FROM account_members WHERE account_id = ?1 ORDER BY user_name";
+            let mut members = Vec::new();
+            for row in tx.rows(sql, params![account.id])? {
+                let (id, word): (UserId, String) = (row.get(0)?, row.get(1)?);
+                if sees_all || cover.covers(&Scope::User(id)) {
+                    let known = known::by_id(tx, id)?.ok_or(Error::Row { what: "membership" })?;
+                    members.push((person::shown(tx, &known)?, MemberRole::read(&word)?));
+                }
+            }
+            Ok(members)
+        };
+        permit.read(&self.inner.store, read).await
     }
 }
 

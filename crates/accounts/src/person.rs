@@ -96,6 +96,25 @@ impl Handle {
         permit.read(&self.inner.store, read).await
     }
 
+    /// Lists the users of a tenant by number. Whoever reaches over their own only sees themselves.
+    ///
+    /// # Errors
+    /// `NotFound`: [`Error::TenantNotFound`].
+    pub async fn people(&self, permit: &Permit<Look>, tenant: &str) -> Result<Vec<Person>, Error> {
+        let (cover, tenant) = (*permit.cover(), tenant.to_owned());
+        let read = move |tx: &mut Tx<'_>| {
+            let tenant = tenant::find(tx, &tenant)?;
+            let mut people = Vec::new();
+            for known in known::all(tx)? {
+                if sees(cover, known.id) && tenant_of(tx, known.id)?.id == tenant.id {
+                    people.push(shown(tx, &known)?);
+                }
+            }
+            Ok(people)
+        };
+        permit.read(&self.inner.store, read).await
+    }
+
     /// Gives names and labels of those of these users whom there are.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ pub(crate) fn by_id(tx: &mut Tx<'_>, id: TenantId) -> Result<Brief, Error> {
     brief(&row.ok_or(Error::Row { what: "tenant" })?)
 }
 
-fn shown(tx: &mut Tx<'_>, id: TenantId) -> Result<Tenant, Error> {
+pub(crate) fn shown(tx: &mut Tx<'_>, id: TenantId) -> Result<Tenant, Error> {
     let sql = "SELECT t.number, t.name, t.block_threshold, t.made_at, \
         (SELECT COUNT(*) FROM accounts a WHERE a.tenant_id = t.id) FROM tenants t WHERE t.id = ?1";
     let row = tx.row(sql, params![id])?.ok_or(Error::Row { what: "tenant" })?;
@@ -158,7 +158,7 @@ pub(crate) fn make_default(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error>
 }
 
 /// Writes a tenant and its books.
-fn insert(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<TenantId, Error> {
+pub(crate) fn insert(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<TenantId, Error> {
     let id = TenantId::fresh(now);
     let number = numbers::next(tx, "tenant")?;
     tx.execute(

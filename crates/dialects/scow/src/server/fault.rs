@@ -7,13 +7,16 @@ use caller::fault::{access, shown};
 use tonic::{Code, Status};
 use wire::FieldFaults;
 
-/// The status for what the slice refused or failed at. Its fields have the names that the messages give them.
+/// What a message calls fields that the slice calls otherwise: the slice's name, the message's.
+pub(super) type Names = &'static [(&'static str, &'static str)];
+
+/// The status for what the slice refused or failed at. Its fields have the names that most messages give them.
 pub(super) fn accounts(error: Error) -> Status {
-    newcomer(error, "user_name")
+    renamed(error, &[])
 }
 
-/// The same for a call that makes a user, whose name is in this field of the message.
-pub(super) fn newcomer(error: Error, name: &'static str) -> Status {
+/// The same for a message that calls some fields otherwise.
+pub(super) fn renamed(error: Error, names: Names) -> Status {
     if let Error::Access(source) = error {
         return access(source);
     }
@@ -22,11 +25,8 @@ pub(super) fn newcomer(error: Error, name: &'static str) -> Status {
     };
     let mut fields = FieldFaults::new();
     for fault in &faults.0 {
-        let field = if fault.field == "user_name" {
-            name
-        } else {
-            fault.field
-        };
+        let other = names.iter().find(|(slice, _)| *slice == fault.field);
+        let field = other.map_or(fault.field, |(_, message)| message);
         fields.add(field, &fault.what, &fault.want);
     }
     fields.into_status()

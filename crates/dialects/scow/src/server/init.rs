@@ -47,7 +47,7 @@ impl InitService for Management {
                 // ALREADY_EXISTS would tell the pages that the user is there.
                 return Status::new(Code::FailedPrecondition, error.to_string());
             }
-            fault::newcomer(error, "user_id")
+            fault::renamed(error, &[("user_name", "user_id")])
         })?;
         Ok(Response::new(CreateInitAdminResponse {
             created_in_auth: true,

@@ -2,6 +2,8 @@
 //!
 //! What it leaves to others: amounts (`money`), and which rows are shown.
 
+use std::collections::BTreeMap;
+
 use accounts::{
     Account, BilledJob, Charge, MemberRole, Person, PlatformRole, PriceItem, Receipt, Standing, State,
     Tenant, TenantRole,
@@ -10,9 +12,10 @@ use model::{Span, Timestamp};
 use wire::scow::{
     common::JobInfo,
     server::{
-        self, AccountAffiliation, AccountStatus, ChargeRecord, GetUserInfoResponse, JobBillingItem,
-        PaymentRecord, PlatformTenantsInfo, UserRole, UserStatus,
+        self, AccountAffiliation, AccountStatus, AccountUserInfo, ChargeRecord, GetUserInfoResponse,
+        JobBillingItem, PaymentRecord, PlatformTenantsInfo, UserRole, UserStatus,
         account::{AccountState, DisplayedAccountState},
+        account_user_info::{DisplayedUserState, UserStateInAccount},
     },
 };
 
@@ -20,17 +23,26 @@ use crate::server::money::written;
 
 /// A user with roles and accounts.
 pub(super) fn person(person: Person) -> GetUserInfoResponse {
+    let user = user(person);
+    GetUserInfoResponse {
+        affiliations: user.account_affiliations,
+        platform_roles: user.platform_roles,
+        tenant_roles: user.tenant_roles,
+        name: user.name,
+        tenant_name: user.tenant_name,
+        email: user.email,
+        create_time: user.create_time,
+    }
+}
+
+/// The same in a list.
+pub(super) fn user(person: Person) -> server::User {
     let affiliations = person
         .memberships
         .into_iter()
         .map(|membership| AccountAffiliation {
             account_name: membership.account,
-            role: match membership.role {
-                MemberRole::User => UserRole::User,
-                MemberRole::Admin => UserRole::Admin,
-                MemberRole::Owner => UserRole::Owner,
-            }
-            .into(),
+            role: role(membership.role).into(),
         });
     let platform = |role| match role {
         PlatformRole::Admin => server::PlatformRole::PlatformAdmin.into(),
@@ -40,14 +52,39 @@ pub(super) fn person(person: Person) -> GetUserInfoResponse {
         TenantRole::Admin => server::TenantRole::TenantAdmin.into(),
         TenantRole::Finance => server::TenantRole::TenantFinance.into(),
     };
-    GetUserInfoResponse {
-        affiliations: affiliations.collect(),
-        platform_roles: person.platform_roles.into_iter().map(platform).collect(),
-        tenant_roles: person.tenant_roles.into_iter().map(tenant).collect(),
-        name: person.label,
+    server::User {
         tenant_name: person.tenant,
+        user_id: person.name,
+        name: person.label,
         email: person.email,
         create_time: Some(stamp(person.created_at)),
+        account_affiliations: affiliations.collect(),
+        platform_roles: person.platform_roles.into_iter().map(platform).collect(),
+        tenant_roles: person.tenant_roles.into_iter().map(tenant).collect(),
+    }
+}
+
+/// A user of an account. Nobody is blocked there, has a limit, or has space kept for them.
+pub(super) fn member(person: Person, in_account: MemberRole, cluster: &str) -> AccountUserInfo {
+    AccountUserInfo {
+        user_id: person.name,
+        name: person.label,
+        email: person.email,
+        status: UserStatus::Unblocked.into(),
+        role: role(in_account).into(),
+        storage_quotas: BTreeMap::from([(cluster.to_owned(), 0)]),
+        job_charge_limit: None,
+        used_job_charge_limit: None,
+        user_state_in_account: UserStateInAccount::Normal.into(),
+        displayed_user_state: DisplayedUserState::DisplayedNormal.into(),
+    }
+}
+
+const fn role(role: MemberRole) -> UserRole {
+    match role {
+        MemberRole::User => UserRole::User,
+        MemberRole::Admin => UserRole::Admin,
+        MemberRole::Owner => UserRole::Owner,
     }
 }
 

@@ -2,17 +2,25 @@
 //!
 //! What it leaves to others: the rules (`accounts`).
 
-use access::Permit;
-use accounts::{Error, Look, Tenant};
-use tonic::{Request, Response, Status};
+use access::{Permit, Secret};
+use accounts::{CreateTenant, Error, Look, NewPerson, Tenant};
+use tonic::{Code, Request, Response, Status};
 use wire::scow::server::{
-    GetAllTenantsRequest, GetAllTenantsResponse, GetTenantInfoRequest, GetTenantInfoResponse,
-    GetTenantsRequest, GetTenantsResponse,
+    CreateTenantRequest, CreateTenantResponse, GetAllTenantsRequest, GetAllTenantsResponse,
+    GetTenantInfoRequest, GetTenantInfoResponse, GetTenantsRequest, GetTenantsResponse,
     get_tenant_info_response::{AdminInfo, FinancialStaffInfo},
     tenant_service_server::TenantService,
 };
 
 use crate::server::{Management, fault, fitting, money::written, row};
+
+/// What the message of CreateTenant calls the fields of its user.
+const TENANT_FIELDS: fault::Names = &[
+    ("user_name", "user_id"),
+    ("name", "user_name"),
+    ("email", "user_email"),
+    ("password", "user_password"),
+];
 
 #[tonic::async_trait]
 impl TenantService for Management {
@@ -33,6 +41,35 @@ impl TenantService for Management {
             default_account_block_threshold: Some(written(tenant.block_threshold)),
             admins: admins.into_iter().map(admin).collect(),
             financial_staff: staff.into_iter().map(financial).collect(),
+        }))
+    }
+
+    async fn create_tenant(
+        &self,
+        request: Request<CreateTenantRequest>,
+    ) -> Result<Response<CreateTenantResponse>, Status> {
+        let (permit, message) = self.permit::<CreateTenant, _>(request).await?;
+        let new = NewPerson {
+            tenant: message.tenant_name,
+            name: message.user_id,
+            label: message.user_name,
+            email: message.user_email,
+            password: Secret::from(message.user_password),
+        };
+        let made = self.accounts.create_tenant_with_admin(permit, new).await;
+        let (tenant, admin) = made.map_err(|error| {
+            if matches!(error, Error::TenantExists { .. }) {
+                return fault::word(Code::AlreadyExists, "TENANT_ALREADY_EXISTS");
+            }
+            if matches!(error, Error::UserExists { .. }) {
+                return fault::word(Code::AlreadyExists, "USER_ALREADY_EXISTS");
+            }
+            fault::renamed(error, TENANT_FIELDS)
+        })?;
+        Ok(Response::new(CreateTenantResponse {
+            tenant_id: tenant.number,
+            user_id: admin.number,
+            created_in_auth: true,
         }))
     }
 

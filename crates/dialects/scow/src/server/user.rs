@@ -9,8 +9,9 @@ use accounts::{AccountFilter, Enrol, Error, Join, Look, Membership, NewMember, N
 use tonic::{Code, Request, Response, Status};
 use wire::scow::server::{
     AddUserToAccountRequest, AddUserToAccountResponse, CreateUserRequest, CreateUserResponse,
-    GetUserInfoRequest, GetUserInfoResponse, GetUserStatusRequest, GetUserStatusResponse,
-    GetUsersByIdsRequest, GetUsersByIdsResponse, QueryIsUserInAccountRequest, QueryIsUserInAccountResponse,
+    GetAccountUsersRequest, GetAccountUsersResponse, GetUserInfoRequest, GetUserInfoResponse,
+    GetUserStatusRequest, GetUserStatusResponse, GetUsersByIdsRequest, GetUsersByIdsResponse,
+    GetUsersRequest, GetUsersResponse, QueryIsUserInAccountRequest, QueryIsUserInAccountResponse,
     get_users_by_ids_response::UserInfo, user_service_server::UserService,
 };
 
@@ -26,6 +27,38 @@ impl UserService for Management {
         let person = self.accounts.person(&permit, &message.user_id).await;
         let person = person.map_err(fault::accounts)?;
         Ok(Response::new(row::person(person)))
+    }
+
+    async fn get_users(
+        &self,
+        request: Request<GetUsersRequest>,
+    ) -> Result<Response<GetUsersResponse>, Status> {
+        let (permit, message) = self.permit::<Look, _>(request).await?;
+        let people = self.accounts.people(&permit, &message.tenant_name).await;
+        let people = match people {
+            // The real program compares the name, and finds nobody.
+            Err(Error::TenantNotFound { .. }) => Vec::new(),
+            people => people.map_err(fault::accounts)?,
+        };
+        let users = fitting(people.into_iter().map(row::user).collect())?;
+        Ok(Response::new(GetUsersResponse { users }))
+    }
+
+    async fn get_account_users(
+        &self,
+        request: Request<GetAccountUsersRequest>,
+    ) -> Result<Response<GetAccountUsersResponse>, Status> {
+        let (permit, message) = self.permit::<Look, _>(request).await?;
+        let members = self
+            .accounts
+            .account_users(&permit, &message.tenant_name, &message.account_name);
+        let members = members.await.map_err(fault::accounts)?;
+        let cluster = self.callers.cluster();
+        let rows = members
+            .into_iter()
+            .map(|(person, role)| row::member(person, role, cluster));
+        let results = fitting(rows.collect())?;
+        Ok(Response::new(GetAccountUsersResponse { results }))
     }
 
     async fn get_users_by_ids(
@@ -104,7 +137,7 @@ impl UserService for Management {
                 // The pages know no other code for it (contract of the management side, 10.2).
                 return Status::new(Code::Internal, error.to_string());
             }
-            fault::newcomer(error, "identity_id")
+            fault::renamed(error, &[("user_name", "identity_id")])
         })?;
         Ok(Response::new(CreateUserResponse {
             id: made.number,

@@ -5,7 +5,7 @@ use wire::scow::{
     common::Money,
     server::{
         AddBillingItemRequest, AddUserToAccountRequest, BlockAccountRequest, CancelJobRequest,
-        CreateAccountRequest, CreateInitAdminRequest, CreateTenantRequest, CreateUserRequest,
+        ChangeTenantRequest, CreateAccountRequest, CreateInitAdminRequest, CreateUserRequest,
         GetBalanceRequest, GetBillingItemsRequest, GetChargeRecordsTotalCountRequest, GetJobsRequest,
         GetPaginatedChargeRecordsRequest, GetUserInfoRequest, JobFilter, PayRequest,
         get_jobs_request::SortBy, get_paginated_charge_records_request,
@@ -407,8 +407,8 @@ async fn a_call_that_is_not_written_is_unimplemented() {
         .await;
     refused("blocking", call, Code::Unimplemented, &[]);
     let call = bed
-        .tenants()
-        .create_tenant(bearing(&bed.ada, CreateTenantRequest::default()))
+        .users()
+        .change_tenant(bearing(&bed.ada, ChangeTenantRequest::default()))
         .await;
-    refused("a tenant", call, Code::Unimplemented, &[]);
+    refused("another tenant", call, Code::Unimplemented, &[]);
 }

@@ -2,12 +2,13 @@
 
 use tonic::Code;
 use wire::scow::server::{
-    AccountAffiliation, AddUserToAccountRequest, GetAccountsRequest, GetAllTenantsRequest,
-    GetTenantInfoRequest, GetTenantsRequest, GetUserInfoRequest, GetUserInfoResponse, GetUserStatusRequest,
-    GetUsersByIdsRequest, QueryIsUserInAccountRequest, UserRole,
+    AccountAffiliation, AddUserToAccountRequest, CreateTenantRequest, GetAccountUsersRequest,
+    GetAccountsRequest, GetAllTenantsRequest, GetTenantInfoRequest, GetTenantsRequest, GetUserInfoRequest,
+    GetUserInfoResponse, GetUserStatusRequest, GetUsersByIdsRequest, GetUsersRequest,
+    QueryIsUserInAccountRequest, UserRole,
 };
 
-use super::bed::{Bed, money, new_account, new_user, refused};
+use super::bed::{Bed, SECRET, money, new_account, new_user, refused};
 use crate::zone::bearing;
 
 async fn info(bed: &Bed, token: &str, user_id: &str) -> GetUserInfoResponse {
@@ -270,4 +271,133 @@ async fn a_users_standing_in_accounts_is_shown() {
             "{tenant} {user} {account}"
         );
     }
+}
+
+fn new_tenant(name: &str, user: &str, password: &str) -> CreateTenantRequest {
+    CreateTenantRequest {
+        tenant_name: name.to_owned(),
+        user_id: user.to_owned(),
+        user_name: format!("Label of {user}"),
+        user_email: format!("{user}@example.org"),
+        user_password: password.to_owned(),
+    }
+}
+
+async fn users_of(bed: &Bed, token: &str, tenant: &str) -> Vec<String> {
+    let asked = GetUsersRequest {
+        tenant_name: tenant.to_owned(),
+    };
+    let answer = bed.users().get_users(bearing(token, asked)).await;
+    let users = answer.expect("users").into_inner().users;
+    assert!(
+        users
+            .iter()
+            .all(|user| user.tenant_name == tenant && user.create_time.is_some())
+    );
+    users.into_iter().map(|user| user.user_id).collect()
+}
+
+#[tokio::test]
+async fn a_tenant_is_made_with_its_administrator_or_not_at_all() {
+    let bed = Bed::new().await;
+    let made = bed
+        .tenants()
+        .create_tenant(bearing(&bed.ada, new_tenant("institute", "dora", SECRET)))
+        .await;
+    let made = made.expect("a tenant").into_inner();
+    assert!(made.tenant_id > 0 && made.user_id > 0 && made.created_in_auth);
+    let dora = info(&bed, &bed.ada, "dora").await;
+    assert_eq!(
+        (dora.tenant_name.as_str(), dora.tenant_roles),
+        ("institute", vec![0])
+    );
+    assert!(dora.platform_roles.is_empty());
+    for (what, asked, code, fields, word) in [
+        (
+            "the same tenant",
+            new_tenant("Institute", "eve", SECRET),
+            Code::AlreadyExists,
+            &[][..],
+            "TENANT_ALREADY_EXISTS",
+        ),
+        (
+            "a user who is there",
+            new_tenant("other", "bob", SECRET),
+            Code::AlreadyExists,
+            &[],
+            "USER_ALREADY_EXISTS",
+        ),
+        (
+            "all fields",
+            new_tenant("a/b", "e v e", "short"),
+            Code::InvalidArgument,
+            &["tenant_name", "user_id", "user_password"],
+            "",
+        ),
+    ] {
+        let call = bed.tenants().create_tenant(bearing(&bed.ada, asked)).await;
+        let text = refused(what, call, code, fields);
+        assert!(word.is_empty() || text == word, "{what}: {text}");
+    }
+    let call = bed
+        .tenants()
+        .create_tenant(bearing(&bed.bob, new_tenant("bobs", "eve", SECRET)))
+        .await;
+    refused("by a member", call, Code::PermissionDenied, &[]);
+    let tenants = bed
+        .tenants()
+        .get_tenants(bearing(&bed.ada, GetTenantsRequest {}))
+        .await;
+    assert_eq!(
+        tenants.expect("tenants").into_inner().names,
+        ["default", "institute"]
+    );
+
+    assert_eq!(users_of(&bed, &bed.ada, "institute").await, ["dora"]);
+    assert_eq!(users_of(&bed, &bed.ada, "default").await, ["ada", "bob"]);
+    assert_eq!(users_of(&bed, &bed.bob, "default").await, ["bob"]);
+    assert!(users_of(&bed, &bed.ada, "elsewhere").await.is_empty());
+    // An account has an owner of its own tenant.
+    let call = bed
+        .accounts()
+        .create_account(bearing(&bed.ada, new_account("physics", "dora")))
+        .await;
+    refused("an owner of another tenant", call, Code::NotFound, &[]);
+}
+
+#[tokio::test]
+async fn the_users_of_an_account_are_shown_to_who_looks_after_it() {
+    let bed = Bed::new().await;
+    bed.user("carol").await;
+    bed.account("physics", "carol").await;
+    bed.account("bobs", "bob").await;
+    for (account, user) in [("physics", "bob"), ("bobs", "carol")] {
+        let added = bed
+            .users()
+            .add_user_to_account(bearing(&bed.ada, member(account, user)))
+            .await;
+        added.expect("added");
+    }
+    let users = async |token: &str, tenant: &str, account: &str| {
+        let asked = GetAccountUsersRequest {
+            tenant_name: tenant.to_owned(),
+            account_name: account.to_owned(),
+        };
+        let answer = bed.users().get_account_users(bearing(token, asked)).await;
+        let rows = answer.expect("users").into_inner().results;
+        rows.into_iter()
+            .map(|row| (row.user_id, row.role, row.status))
+            .collect::<Vec<_>>()
+    };
+    let (user, owner) = (UserRole::User.into(), UserRole::Owner.into());
+    let row = |name: &str, role: i32| (name.to_owned(), role, 0);
+    let both = [row("bob", user), row("carol", owner)];
+    assert_eq!(users(&bed.ada, "default", "physics").await, both);
+    assert_eq!(users(&bed.bob, "default", "physics").await, both[..1]);
+    assert_eq!(
+        users(&bed.bob, "default", "bobs").await,
+        [row("bob", owner), row("carol", user)]
+    );
+    assert!(users(&bed.ada, "default", "nothing").await.is_empty());
+    assert!(users(&bed.ada, "elsewhere", "physics").await.is_empty());
 }
