@@ -14,8 +14,11 @@ use tokio::sync::Semaphore;
 
 use crate::{Error, Secret, digest};
 
-/// The shortest password in bytes.
+/// The shortest password in bytes that a user takes here.
 pub(crate) const SHORTEST: usize = 12;
+/// The shortest password in bytes that comes with a newcomer from another system: SCOW's own pages let 8 characters pass
+/// (contract of its configuration, section 6).
+pub(crate) const SHORTEST_ELSEWHERE: usize = 8;
 /// The longest password in bytes.
 pub(crate) const LONGEST: usize = 1024;
 

@@ -11,7 +11,7 @@ use store::params;
 use crate::{
     Access, Error, Faults, Role, Secret, Write, grants,
     house::House,
-    password::{LONGEST, SHORTEST},
+    password::{LONGEST, SHORTEST_ELSEWHERE},
     password_proof,
     sign_in::check_length,
     users,
@@ -41,7 +41,8 @@ impl Newcomer {
 
 impl Access {
     /// Prepares somebody who is to be made a user with [`enrol`]: of this name, with this role over the zone and, where
-    /// one is given, this password. Names of other systems are taken: up to 63 of `[A-Za-z0-9_.@-]`.
+    /// one is given, this password. Names and passwords of other systems are taken: up to 63 of `[A-Za-z0-9_.@-]`, and 8 to
+    /// 1024 bytes.
     ///
     /// # Errors
     /// `Invalid` naming each of `user_name`, `password` and `role` that is at fault; `Unavailable` where too many
@@ -66,7 +67,7 @@ impl Access {
                 &mut faults,
                 "password",
                 password.expose().len(),
-                SHORTEST,
+                SHORTEST_ELSEWHERE,
                 LONGEST,
             );
         }
