@@ -123,6 +123,15 @@ def page_load(server):
 
 def structure(server):
     same(list(server.call("tenant.TenantService.GetTenants").names), ["default"], "tenants")
+    tenant = {"tenant_name": "institute", "user_id": "dora", "user_name": "Dora", "user_password": SECRET}
+    assert server.call("tenant.TenantService.CreateTenant", tenant).created_in_auth, "made with its administrator"
+    again = {**tenant, "user_id": "eve"}
+    server.refused(
+        "tenant.TenantService.CreateTenant", again, grpc.StatusCode.ALREADY_EXISTS, "TENANT_ALREADY_EXISTS"
+    )
+    same(list(server.call("tenant.TenantService.GetTenants").names), ["default", "institute"], "tenants")
+    about = server.call("tenant.TenantService.GetTenantInfo", {"tenant_name": "institute"})
+    same(([one.user_id for one in about.admins], about.user_count), (["dora"], 1), "who looks after the tenant")
     for name in ["alice", "bob"]:
         user = {"tenant_name": "default", "identity_id": name, "name": name.title(), "email": "", "password": SECRET}
         made = server.call("user.UserService.CreateUser", user)
@@ -134,6 +143,11 @@ def structure(server):
     member = {"tenant_name": "default", "account_name": "physics", "user_id": "bob"}
     server.call("user.UserService.AddUserToAccount", member)
     server.refused("user.UserService.AddUserToAccount", member, grpc.StatusCode.ALREADY_EXISTS)
+    users = server.call("user.UserService.GetUsers", {"tenant_name": "default"}).users
+    assert {"demo-admin", "alice", "bob"} <= {one.user_id for one in users}, f"users of the tenant: {users}"
+    asked = {"tenant_name": "default", "account_name": "physics"}
+    both = server.call("user.UserService.GetAccountUsers", asked).results
+    same([(one.user_id, one.role) for one in both], [("alice", 2), ("bob", 0)], "users of the account")
     [found] = server.call("account.AccountService.GetAccounts", {"tenant_name": "default"}).results
     same((found.account_name, found.owner_id, found.owner_name), ("physics", "alice", "Alice"), "the account")
     same((found.user_count, found.comment, amount(found.balance)), (2, "a lab", 0), "its users and balance")
@@ -143,6 +157,8 @@ def structure(server):
 
 def prices(server):
     same(len(server.call("job.JobService.GetBillingItems", {"active_only": True}).active_items), 0, "items before")
+    missing = server.call("job.JobService.GetMissingDefaultPriceItems").items
+    same(list(missing), ["local.local.normal"], "what has no price")
     item = {"item_id": "P001", "path": "local.local", "price": money("1234.5"), "amount_strategy": "cpusAlloc"}
     server.call("job.JobService.AddBillingItem", item)
     server.refused("job.JobService.AddBillingItem", item, grpc.StatusCode.ALREADY_EXISTS)
@@ -250,6 +266,18 @@ def charged(server, number):
     same(amount(left.balance), 500 - account_price, "the account's balance")
     left = server.call("charging.ChargingService.GetBalance", {"tenant_name": "default"})
     same(amount(left.balance), 1000 - tenant_price, "the tenant's balance")
+    payments = {
+        "start_time": day["start_time"],
+        "end_time": day["end_time"],
+        "accounts_of_tenant": {"tenant_name": "default", "account_names": []},
+    }
+    found = server.call("charging.ChargingService.GetPaymentRecords", payments)
+    paid = [Decimal("-0.25"), Decimal("500.25")]
+    same([amount(one.amount) for one in found.results], paid, "payments, the newest first")
+    same(amount(found.total), 500, "their sum")
+    standing = server.call("user.UserService.GetUserStatus", {"tenant_name": "default", "user_id": "bob"})
+    status = standing.account_statuses["physics"]
+    same((status.account_blocked, amount(status.balance)), (False, 500 - account_price), "how bob stands")
     print("charged", account_price, "and", tenant_price, "for", job.time_used, "s")
 
 
