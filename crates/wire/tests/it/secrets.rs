@@ -17,7 +17,7 @@ const SECRET_WORDS: [&str; 6] = [
 ];
 
 /// Fields with such a word in their name that carry no secret.
-const HARMLESS: [&str; 14] = [
+const HARMLESS: [&str; 16] = [
     // Where a list goes on.
     "soke.v1.ListJobsRequest.page_token",
     "soke.v1.ListJobsResponse.next_page_token",
@@ -27,6 +27,8 @@ const HARMLESS: [&str; 14] = [
     "soke.v1.ListNodesResponse.next_page_token",
     "soke.v1.ListServicesRequest.page_token",
     "soke.v1.ListServicesResponse.next_page_token",
+    "soke.v1.ListDeedsRequest.page_token",
+    "soke.v1.ListDeedsResponse.next_page_token",
     "soke.v1.ListChargesRequest.page_token",
     "soke.v1.ListChargesResponse.next_page_token",
     "soke.v1.ListPaymentsRequest.page_token",
