@@ -1,43 +1,27 @@
-//! Outgoing connections: where to, whom to trust, and the channel that comes of it.
+//! Outgoing connections: where to, whom to trust there, and how they are opened.
 //!
-//! What it leaves to others: what is called over the channel.
+//! What it leaves to others: when they are opened and what goes over them (`channel`).
 
-use std::{
-    error::Error as _,
-    fmt, io,
-    pin::Pin,
-    str::FromStr,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
+use std::{fmt, io, str::FromStr, sync::Arc, time::Duration};
+
+use http::{
+    Uri,
+    uri::{self, Authority, PathAndQuery, Scheme},
 };
-
-use http::{Request, Response, Uri, uri::Authority};
-use hyper_util::rt::TokioIo;
-use model::ErrorKind;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tasks::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
-use tonic::{body::Body, transport::Endpoint};
-use tower::Service;
 
 use crate::{
-    Deadline, Error, Trust,
-    body::{Outgoing, expired},
-    error::shortened,
-    link::Holder,
+    Channel, ChannelArgs, ChannelCredentials, Error, SecurityLevel, Trust, error::shortened, link::Holder,
 };
 
 /// The longest time that a connection may take to stand, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_WAIT: Duration = Duration::from_secs(20);
 
 /// A host and port to connect to, and the name that the server there must answer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +44,14 @@ impl Target {
     /// Where the connection goes, as host and port.
     pub(crate) fn address(&self) -> &str {
         self.address.as_str()
+    }
+
+    /// How requests name the server.
+    pub(crate) fn origin(&self, tls: bool) -> Origin {
+        Origin {
+            scheme: if tls { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: self.name.clone(),
+        }
     }
 
     pub(crate) fn server_name(&self) -> Result<ServerName<'static>, Error> {
@@ -119,91 +111,35 @@ fn authority(text: &str) -> Result<Authority, Error> {
     }
 }
 
-/// A connection for calls; give clones of it to generated clients. It connects again by itself when the
-/// connection is lost. A call past the deadline that its metadata carries ends with DEADLINE_EXCEEDED, its
-/// stream too.
+/// How the requests of a channel name the server.
 #[derive(Debug, Clone)]
-pub struct Channel {
-    transport: tonic::transport::Channel,
-    clock: Clock,
+pub(crate) struct Origin {
+    scheme: Scheme,
+    authority: Authority,
 }
 
-impl Channel {
-    pub(crate) fn over(transport: tonic::transport::Channel) -> Self {
-        Self {
-            transport,
-            clock: Clock::system(),
-        }
+impl Origin {
+    /// Puts scheme and authority before the path, as HTTP/2 wants it.
+    pub(crate) fn complete(&self, uri: &mut Uri) {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        let path = uri.path_and_query().cloned();
+        parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        *uri = Uri::from_parts(parts).expect("scheme, authority and path make an address");
     }
 }
 
-impl Service<Request<Body>> for Channel {
-    type Response = Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.transport.poll_ready(cx)
+/// How the channels of the house behave: quick to try again, because most of them lead to this machine or the next,
+/// and bounded in their messages by the generated clients.
+pub(crate) fn house() -> ChannelArgs {
+    ChannelArgs {
+        first_wait: Duration::from_millis(100),
+        longest_wait: Duration::from_secs(2),
+        connect: CONNECT,
+        most_received: u32::MAX,
+        ..ChannelArgs::default()
     }
-
-    fn call(&mut self, mut request: Request<Body>) -> Answer {
-        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock);
-        Answer {
-            until: deadline.map(|deadline| {
-                let until = tokio::time::Instant::from_std(deadline.at());
-                (Box::pin(tokio::time::sleep_until(until)), deadline)
-            }),
-            transport: self.transport.call(request),
-        }
-    }
-}
-
-/// The answer of a [`Channel`] on its way.
-#[derive(Debug)]
-pub struct Answer {
-    until: Option<(Pin<Box<Sleep>>, Deadline)>,
-    transport: tonic::transport::channel::ResponseFuture,
-}
-
-impl Future for Answer {
-    type Output = Result<Response<Body>, tonic::transport::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = &mut *self;
-        // Asked first: the library's own timer of the same call would say CANCELLED.
-        if let Some((until, _)) = &mut answer.until
-            && until.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Ok(expired().into_http()));
-        }
-        let response = match ready!(Pin::new(&mut answer.transport).poll(cx)) {
-            Ok(response) => response,
-            Err(error) if broke_off(&error) => {
-                tracing::debug!(%error, "a call's connection broke off");
-                let status = wire::status(ErrorKind::Unavailable, "the connection broke off");
-                return Poll::Ready(Ok(status.into_http()));
-            }
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        Poll::Ready(Ok(match &answer.until {
-            Some((_, deadline)) => response.map(|body| Body::new(Outgoing::new(body, deadline))),
-            None => response,
-        }))
-    }
-}
-
-/// Tells whether a connection that stood was lost: the library underneath says UNKNOWN for that.
-fn broke_off(error: &tonic::transport::Error) -> bool {
-    let mut http = false;
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        http |= error.is::<hyper::Error>();
-        if http && error.is::<io::Error>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// Connects, and returns when the connection stands.
@@ -212,12 +148,7 @@ fn broke_off(error: &tonic::transport::Error) -> bool {
 /// Invalid when the trust or the server name cannot be used; unavailable, with the step that failed as its
 /// source, when there is no connection within ten seconds or the server does not prove who it is.
 pub async fn connect(target: &Target, trust: &Trust) -> Result<Channel, Error> {
-    let (endpoint, dialer) = prepare(target, trust)?;
-    let connected = endpoint.connect_with_connector(dialer).await;
-    connected.map(Channel::over).map_err(|source| Error::Connect {
-        target: target.to_string(),
-        source: source.into(),
-    })
+    established(target, connect_lazy(target, trust)?).await
 }
 
 /// Makes a channel that connects at its first call.
@@ -225,8 +156,11 @@ pub async fn connect(target: &Target, trust: &Trust) -> Result<Channel, Error> {
 /// # Errors
 /// Invalid when the trust or the server name cannot be used.
 pub fn connect_lazy(target: &Target, trust: &Trust) -> Result<Channel, Error> {
-    let (endpoint, dialer) = prepare(target, trust)?;
-    Ok(Channel::over(endpoint.connect_with_connector_lazy(dialer)))
+    let credentials = match trust {
+        Trust::Plaintext => ChannelCredentials::insecure(),
+        Trust::Authority { .. } | Trust::Fingerprint(_) => ChannelCredentials::tls(trust.clone()),
+    };
+    Channel::new(target, &credentials, house())
 }
 
 /// Connects as [`connect`] does, and shows this certificate where the server asks for one.
@@ -234,52 +168,15 @@ pub fn connect_lazy(target: &Target, trust: &Trust) -> Result<Channel, Error> {
 /// # Errors
 /// As [`connect`]; invalid without encryption.
 pub async fn connect_as(target: &Target, trust: &Trust, holder: &Holder) -> Result<Channel, Error> {
-    let config = trust.config_with(b"h2", Some(Arc::new(holder.clone())))?;
-    let (endpoint, dialer) = prepare_with(target, Some(Arc::new(config)))?;
-    let connected = endpoint.connect_with_connector(dialer).await;
-    connected.map(Channel::over).map_err(|source| Error::Connect {
+    let credentials = ChannelCredentials::mutual_tls(trust.clone(), holder.clone());
+    established(target, Channel::new(target, &credentials, house())?).await
+}
+
+async fn established(target: &Target, channel: Channel) -> Result<Channel, Error> {
+    channel.connected().await.map_err(|failure| Error::Connect {
         target: target.to_string(),
-        source: source.into(),
+        source: Box::new(failure),
     })
-}
-
-fn prepare(target: &Target, trust: &Trust) -> Result<(Endpoint, Dialer), Error> {
-    prepare_with(target, trust.client_config()?)
-}
-
-fn prepare_with(target: &Target, config: Option<Arc<ClientConfig>>) -> Result<(Endpoint, Dialer), Error> {
-    let scheme = if config.is_some() { "https" } else { "http" };
-    let endpoint = endpoint(target, scheme)?
-        .http2_keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_WAIT);
-    let tls = match config {
-        Some(config) => Some((config, target.server_name()?)),
-        None => None,
-    };
-    let address = target.address.clone();
-    let protocol = b"h2";
-    Ok((
-        endpoint,
-        Dialer {
-            address,
-            tls,
-            protocol,
-        },
-    ))
-}
-
-/// An endpoint whose requests name the target.
-pub(crate) fn endpoint(target: &Target, scheme: &str) -> Result<Endpoint, Error> {
-    let origin = Uri::builder()
-        .scheme(scheme)
-        .authority(target.name.clone())
-        .path_and_query("/")
-        .build()
-        .map_err(|source| Error::Connect {
-            target: target.to_string(),
-            source: source.into(),
-        })?;
-    Ok(Endpoint::from(origin).http2_max_header_list_size(64 * 1024))
 }
 
 /// Opens the transport of a channel, again at each reconnect.
@@ -288,6 +185,8 @@ pub(crate) struct Dialer {
     address: Authority,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     protocol: &'static [u8],
+    /// Whether only an address of this machine will do.
+    local: bool,
 }
 
 /// A transport of either kind.
@@ -306,34 +205,47 @@ impl Dialer {
             address: target.address.clone(),
             tls: Some((config, name)),
             protocol,
+            local: false,
         }
     }
 
-    async fn dial(self) -> io::Result<TokioIo<Box<dyn Transport>>> {
-        let tcp = TcpStream::connect(self.address.as_str()).await?;
+    /// Dials without TLS; `local` allows addresses of this machine only.
+    pub(crate) fn plain(target: &Target, local: bool) -> Self {
+        Self {
+            address: target.address.clone(),
+            tls: None,
+            protocol: b"h2",
+            local,
+        }
+    }
+
+    /// How well what goes over its connections is kept from others.
+    pub(crate) const fn security(&self) -> SecurityLevel {
+        match (&self.tls, self.local) {
+            (Some(_), _) => SecurityLevel::Private,
+            (None, true) => SecurityLevel::Local,
+            (None, false) => SecurityLevel::None,
+        }
+    }
+
+    pub(crate) async fn dial(&self) -> io::Result<Box<dyn Transport>> {
+        let addresses = tokio::net::lookup_host(self.address.as_str()).await?;
+        let allowed: Vec<_> = addresses
+            .filter(|address| !self.local || address.ip().to_canonical().is_loopback())
+            .collect();
+        if allowed.is_empty() {
+            return Err(io::Error::other("the host has no address that may be used"));
+        }
+        let tcp = TcpStream::connect(allowed.as_slice()).await?;
         tcp.set_nodelay(true)?;
-        let Some((config, name)) = self.tls else {
-            return Ok(TokioIo::new(Box::new(tcp)));
+        let Some((config, name)) = &self.tls else {
+            return Ok(Box::new(tcp));
         };
-        let tls = TlsConnector::from(config).connect(name, tcp).await?;
+        let connector = TlsConnector::from(Arc::clone(config));
+        let tls = connector.connect(name.clone(), tcp).await?;
         if tls.get_ref().1.alpn_protocol() != Some(self.protocol) {
             return Err(io::Error::other("the server does not speak HTTP/2"));
         }
-        Ok(TokioIo::new(Box::new(tls)))
-    }
-}
-
-impl Service<Uri> for Dialer {
-    type Response = TokioIo<Box<dyn Transport>>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _origin: Uri) -> Self::Future {
-        let dialer = self.clone();
-        Box::pin(async move { timeout(CONNECT, dialer.dial()).await? })
+        Ok(Box::new(tls))
     }
 }

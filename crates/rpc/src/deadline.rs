@@ -44,9 +44,19 @@ impl Deadline {
         Call::current().and_then(|call| call.deadline().cloned())
     }
 
-    /// The deadline of a call that goes out now: its own or that of the call inside whose handler it is made,
-    /// whichever comes first. The headers say it afterwards. A malformed header stays, for the server to refuse.
-    pub(crate) fn of_outgoing(headers: &mut HeaderMap, clock: &Clock) -> Option<Self> {
+    /// The deadline of a call that goes out now: its own, or one after the `usual` time where it has none, or that
+    /// of the call inside whose handler it is made, whichever comes first. The headers say it afterwards. A malformed
+    /// header stays, for the server to refuse.
+    pub(crate) fn of_outgoing(
+        headers: &mut HeaderMap,
+        clock: &Clock,
+        usual: Option<Duration>,
+    ) -> Option<Self> {
+        if let Some(usual) = usual
+            && !headers.contains_key(HEADER)
+        {
+            headers.insert(HEADER, header_value(usual));
+        }
         let own = Self::of(headers, clock).ok()?;
         let Some(outer) = Self::current() else { return own };
         match own {

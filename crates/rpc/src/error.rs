@@ -61,6 +61,22 @@ pub enum Error {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// A channel argument cannot be used.
+    #[error("channel argument `{name}` {fault}: known are {known}")]
+    ChannelArgument {
+        /// The name as given, shortened to 64 characters.
+        name: String,
+        /// What is wrong with it.
+        fault: &'static str,
+        /// What may be given.
+        known: &'static str,
+    },
+    /// The system gives no thread for a channel whose calls are waited for.
+    #[error("start the thread of a channel")]
+    Thread {
+        /// Why the system refuses.
+        source: std::io::Error,
+    },
     /// The connection cannot be made.
     #[error("connect to `{target}`")]
     Connect {
@@ -86,8 +102,9 @@ impl Error {
             | Error::Plaintext { .. }
             | Error::Material { .. }
             | Error::Tls { .. }
+            | Error::ChannelArgument { .. }
             | Error::Target { .. } => ErrorKind::Invalid,
-            Error::Listen { .. } => ErrorKind::Precondition,
+            Error::Listen { .. } | Error::Thread { .. } => ErrorKind::Precondition,
             Error::Connect { .. } => ErrorKind::Unavailable,
             Error::Authorization { .. } => ErrorKind::Unauthenticated,
         }

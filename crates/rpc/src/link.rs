@@ -20,7 +20,6 @@ mod dial;
 mod door;
 mod holder;
 mod inward;
-mod line;
 mod outward;
 
 pub use dial::{Dial, Pace};

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep};
@@ -18,8 +18,8 @@ use crate::{
     Call, End,
     body::{expired, expired_trailers},
     call::Watched,
-    framing::{HEAD, framed},
     gzip,
+    packer::Packer,
 };
 
 /// A handler at work.
@@ -80,7 +80,7 @@ impl Running {
                 let kind = HeaderValue::from_static("application/grpc");
                 parts.headers.insert(header::CONTENT_TYPE, kind);
                 let reply = Reply {
-                    packer: Packer::announced(&self.watched.0, self.gzip, &mut parts.headers),
+                    packer: announced(&self.watched.0, self.gzip, &mut parts.headers),
                     source: Source::Handler(self.handler),
                     watched: self.watched,
                     until: self.until,
@@ -110,7 +110,7 @@ impl Running {
             return Response::from_parts(parts, body);
         }
         let reply = Reply {
-            packer: Packer::announced(call, gzip, &mut parts.headers),
+            packer: announced(call, gzip, &mut parts.headers),
             source: Source::Body(body),
             watched,
             until,
@@ -222,7 +222,7 @@ impl HttpBody for Reply {
             let (Some(packer), Some(data)) = (&mut reply.packer, frame.data_ref()) else {
                 return Poll::Ready(Some(Ok(frame)));
             };
-            let packed = packer.pack(data, &reply.watched.0);
+            let packed = packer.pack(data, || reply.watched.0.compress_this());
             if !packed.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(packed))));
             }
@@ -234,42 +234,11 @@ impl HttpBody for Reply {
     }
 }
 
-/// Compresses the messages that the handler wants compressed.
-struct Packer {
-    rest: BytesMut,
-}
-
-impl Packer {
-    /// A packer, and the header that announces it, where the handler asks for it and the caller understands.
-    fn announced(call: &Call, gzip: bool, headers: &mut HeaderMap) -> Option<Self> {
-        let wanted = gzip && call.compresses();
-        wanted.then(|| {
-            headers.insert(gzip::ENCODING, gzip::GZIP);
-            let rest = BytesMut::new();
-            Self { rest }
-        })
-    }
-
-    /// Takes bytes and gives the messages that are whole, each as the handler wants it.
-    fn pack(&mut self, data: &[u8], call: &Call) -> Bytes {
-        self.rest.extend_from_slice(data);
-        let mut packed = BytesMut::new();
-        while let Some(&[_, a, b, c, d]) = self.rest.first_chunk::<HEAD>() {
-            let length = u32::from_be_bytes([a, b, c, d]);
-            let whole = HEAD + usize::try_from(length).unwrap_or(usize::MAX - HEAD);
-            if self.rest.len() < whole {
-                break;
-            }
-            let mut message = self.rest.split_to(whole);
-            if !call.compress_this() {
-                packed.unsplit(message);
-                continue;
-            }
-            message.advance(HEAD);
-            let small = gzip::pack(&message);
-            let length = u32::try_from(small.len()).unwrap_or(u32::MAX);
-            packed.extend_from_slice(&framed(true, length, &small));
-        }
-        packed.freeze()
-    }
+/// A packer, and the header that announces it, where the handler asks for it and the caller understands.
+fn announced(call: &Call, gzip: bool, headers: &mut HeaderMap) -> Option<Packer> {
+    let wanted = gzip && call.compresses();
+    wanted.then(|| {
+        headers.insert(gzip::ENCODING, gzip::GZIP);
+        Packer::default()
+    })
 }

@@ -32,16 +32,6 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// The TLS configuration, or nothing for plaintext.
-    pub(crate) fn client_config(&self) -> Result<Option<Arc<ClientConfig>>, Error> {
-        match self {
-            Trust::Plaintext => Ok(None),
-            Trust::Authority { .. } | Trust::Fingerprint(_) => {
-                self.config_with(b"h2", None).map(|config| Some(Arc::new(config)))
-            }
-        }
-    }
-
     /// The TLS configuration for one protocol, with a certificate to show where there is one.
     ///
     /// Invalid for [`Trust::Plaintext`].

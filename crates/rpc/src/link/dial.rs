@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::{FORWARD, Holder, REVERSED, RUN};
 use crate::{
-    Channel, Error, Target, Trust,
-    connect::{Dialer, endpoint},
+    Channel, ChannelArgs, Error, Target, Trust,
+    connect::{Dialer, house},
 };
 
 /// How fast a link notices that the other side is gone, and how it comes back.
@@ -83,21 +83,23 @@ impl Dial {
     }
 
     /// A channel over which this side calls the other. It connects at its first call, and again when it must.
-    ///
-    /// # Errors
-    /// Invalid when the target cannot stand in a request.
-    pub fn channel(&self) -> Result<Channel, Error> {
-        let endpoint = endpoint(&self.target, "https")?
-            .http2_keep_alive_interval(self.pace.ping_every)
-            .keep_alive_timeout(self.pace.ping_wait)
-            .keep_alive_while_idle(true);
+    #[must_use]
+    pub fn channel(&self) -> Channel {
         let dialer = Dialer::new(
             &self.target,
             Arc::clone(&self.forward),
             self.name.clone(),
             FORWARD,
         );
-        Ok(Channel::over(endpoint.connect_with_connector_lazy(dialer)))
+        let args = ChannelArgs {
+            keepalive_time: Some(self.pace.ping_every),
+            keepalive_timeout: self.pace.ping_wait,
+            keepalive_without_calls: true,
+            first_wait: self.pace.first_wait,
+            longest_wait: self.pace.longest_wait,
+            ..house()
+        };
+        Channel::over(dialer, &self.target, Vec::new(), args)
     }
 
     /// Opens one connection over which the other side will call this one.

@@ -23,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::Service;
 
-use super::{Admission, line::Line};
+use super::Admission;
 use crate::{
     Deadline, Limits,
     body::{Outgoing, expired},
     connection::Spawner,
+    line::Line,
 };
 
 /// How the other end of a link is named in requests; nobody there looks at it.
@@ -260,7 +261,7 @@ impl Service<Request<Body>> for Reach {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = absolute(path);
-        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock);
+        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, None);
         let reach = self.clone();
         Box::pin(async move {
             let Some(deadline) = deadline else {

@@ -383,3 +383,23 @@ async fn the_auth_context_tells_how_safe_a_connection_is_and_who_was_proved() {
     let names: Vec<_> = context.properties().map(|(name, _)| name).collect();
     assert!(names.contains(&"x509_common_name"), "{names:?}");
 }
+
+#[tokio::test]
+async fn binary_metadata_comes_as_it_went_and_text_keeps_every_entry() {
+    let server = Server::start(Security::Plain).await;
+    let mut request = Request::new(Empty::default());
+    let bytes: Vec<u8> = (0..=255).collect();
+    let value = tonic::metadata::MetadataValue::from_bytes(&bytes);
+    request.metadata_mut().insert_bin("x-proof-bin", value);
+    for text in ["one", "two", "one"] {
+        request.metadata_mut().append("x-text", text.parse().unwrap());
+    }
+    server.client().await.empty_call(request).await.unwrap();
+    let metadata = server.notes.metadata.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        metadata.get_bin("x-proof-bin").unwrap().to_bytes().unwrap(),
+        bytes
+    );
+    let texts: Vec<_> = metadata.get_all("x-text").iter().collect();
+    assert_eq!(texts, ["one", "two", "one"]);
+}

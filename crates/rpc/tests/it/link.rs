@@ -119,7 +119,7 @@ impl Far {
     }
 
     fn client(&self) -> TestServiceClient<Channel> {
-        TestServiceClient::new(self.dial.channel().unwrap())
+        TestServiceClient::new(self.dial.channel())
     }
 }
 
@@ -409,11 +409,11 @@ async fn another_certificate_is_shown_without_ending_what_stands() {
     let hub = Hub::start(quick()).await;
     let holder = Holder::new(hub.authority.identity(&["one"])).unwrap();
     let dial = Dial::new(hub.target(), &hub.authority.trust(), &holder, Pace::default()).unwrap();
-    let mut standing = TestServiceClient::new(dial.channel().unwrap());
+    let mut standing = TestServiceClient::new(dial.channel());
     standing.empty_call(Empty::default()).await.unwrap();
     holder.swap(hub.authority.identity(&["one"])).unwrap();
     standing.empty_call(Empty::default()).await.unwrap();
-    let mut fresh = TestServiceClient::new(dial.channel().unwrap());
+    let mut fresh = TestServiceClient::new(dial.channel());
     fresh.empty_call(Empty::default()).await.unwrap();
     let seen = hub.seen.peers.lock().unwrap();
     assert_eq!(seen[0].certificates, seen[1].certificates);

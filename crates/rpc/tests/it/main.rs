@@ -5,7 +5,13 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod blocking;
+#[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod channel;
+#[cfg(test)]
+mod credentials;
 #[cfg(test)]
 mod flood;
 #[cfg(test)]

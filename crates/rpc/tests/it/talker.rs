@@ -33,6 +33,7 @@ pub(crate) struct Notes {
     pub(crate) ends: Mutex<Vec<(End, bool)>>,
     pub(crate) compressed: Mutex<Vec<bool>>,
     pub(crate) contexts: Mutex<Vec<AuthContext>>,
+    pub(crate) metadata: Mutex<Vec<MetadataMap>>,
     pub(crate) left: Mutex<Vec<Option<Duration>>>,
     pub(crate) entered: Notify,
     pub(crate) go_on: Notify,
@@ -80,6 +81,11 @@ impl TestService for Talker {
     async fn empty_call(&self, request: Request<Empty>) -> Result<Response<Empty>, Status> {
         let left = Deadline::current().map(|deadline| deadline.time_remaining());
         self.notes.left.lock().unwrap().push(left);
+        self.notes
+            .metadata
+            .lock()
+            .unwrap()
+            .push(request.metadata().clone());
         let context = AuthContext::of(request.extensions());
         self.notes.contexts.lock().unwrap().extend(context);
         if let Some(next) = &self.next {
@@ -198,6 +204,7 @@ impl TestService for Talker {
         &self,
         request: Request<Streaming<StreamingOutputCallRequest>>,
     ) -> Result<Response<BoxStream<StreamingOutputCallResponse>>, Status> {
+        self.follow(Call::of(request.extensions()).expect("every call has one"));
         let answers = request.into_inner().map(|asked| {
             let parameters = asked?.response_parameters;
             Ok(answer(parameters.first().map_or(0, |first| first.size)))

@@ -93,7 +93,7 @@ where
     let own = tasks.child();
     serve_reversed(&dial, service, settings.connections, &own);
     let keeper = Keeper {
-        client: NodeServiceClient::new(dial.channel().map_err(Error::Link)?),
+        client: NodeServiceClient::new(dial.channel()),
         path,
         record,
         holder,

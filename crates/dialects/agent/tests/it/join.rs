@@ -205,7 +205,7 @@ async fn by_hand(zone: &Zone, name: &str) -> (NodeServiceClient<Channel>, Vec<u8
     let holder = Holder::new(Identity::new(joined.certificate.chain.clone(), private)).unwrap();
     let target: Target = zone.serving.address().into();
     let dial = Dial::new(target, &trust(zone), &holder, Pace::default()).unwrap();
-    let client = NodeServiceClient::new(dial.channel().unwrap());
+    let client = NodeServiceClient::new(dial.channel());
     (client, request, joined.node.id.to_string())
 }
 

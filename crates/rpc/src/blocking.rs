@@ -1,0 +1,118 @@
+//! Calls for programs that know no futures.
+//!
+//! What it leaves to others: the calls themselves, which the generated clients make. What is here waits for them, for
+//! each answer of a stream, and for room to send the next request.
+
+use std::{fmt, sync::Arc};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use crate::{Channel, ChannelArgs, ChannelCredentials, Error, Target};
+
+/// A channel whose calls are waited for. It has one thread of its own, on which the connection is kept.
+///
+/// It is for threads that may wait: inside of an asynchronous program its calls panic.
+pub struct Blocking {
+    channel: Channel,
+    runtime: Arc<Runtime>,
+}
+
+impl fmt::Debug for Blocking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocking")
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Blocking {
+    /// Makes a channel that connects at its first call.
+    ///
+    /// # Errors
+    /// As [`Channel::new`]; precondition when the system gives no thread.
+    pub fn new(target: &Target, credentials: &ChannelCredentials, args: ChannelArgs) -> Result<Self, Error> {
+        let built = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("rpc-channel")
+            .enable_all()
+            .build();
+        let runtime = built.map_err(|source| Error::Thread { source })?;
+        let entered = runtime.enter();
+        let channel = Channel::new(target, credentials, args)?;
+        drop(entered);
+        Ok(Self {
+            channel,
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    /// The channel, for generated clients and for its state.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Waits for a call of a generated client, or for anything else.
+    pub fn wait<F: Future>(&self, call: F) -> F::Output {
+        self.runtime.block_on(call)
+    }
+
+    /// The answers of a stream, one by one. Dropped before their end, they cancel the call.
+    #[must_use]
+    pub fn answers<T>(&self, stream: Streaming<T>) -> Answers<T> {
+        Answers {
+            stream: Some(stream),
+            runtime: Arc::clone(&self.runtime),
+        }
+    }
+
+    /// Requests to be sent one by one, and the stream of them for the generated client. `places` of them wait to be
+    /// sent at the most; then the sender waits.
+    #[must_use]
+    pub fn requests<T>(&self, places: usize) -> (Requests<T>, ReceiverStream<T>) {
+        let (sender, receiver) = mpsc::channel(places.max(1));
+        (Requests(sender), ReceiverStream::new(receiver))
+    }
+}
+
+/// The answers of a stream. After an error there are no more.
+pub struct Answers<T> {
+    stream: Option<Streaming<T>>,
+    runtime: Arc<Runtime>,
+}
+
+impl<T> fmt::Debug for Answers<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
+
+impl<T> Iterator for Answers<T> {
+    type Item = Result<T, Status>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let stream = self.stream.as_mut()?;
+        let next = self.runtime.block_on(stream.message()).transpose();
+        if !matches!(next, Some(Ok(_))) {
+            self.stream = None;
+        }
+        next
+    }
+}
+
+/// Sends the requests of a stream. Dropping it ends them.
+#[derive(Debug)]
+pub struct Requests<T>(mpsc::Sender<T>);
+
+impl<T> Requests<T> {
+    /// Sends one, and waits where there is no room. False, with the request dropped, when the call has ended.
+    #[must_use]
+    pub fn send(&self, request: T) -> bool {
+        self.0.blocking_send(request).is_ok()
+    }
+}

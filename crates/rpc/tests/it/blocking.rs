@@ -1,0 +1,101 @@
+//! The four kinds of calls from a thread that knows no futures.
+
+use rpc::{Blocking, ChannelArgs, ChannelCredentials, ChannelState, End, Security};
+use tonic::Code;
+use wire::grpc::testing::{
+    Payload, ResponseParameters, SimpleRequest, StreamingInputCallRequest, StreamingOutputCallRequest,
+    test_service_client::TestServiceClient,
+};
+
+use crate::talker::Server;
+
+fn sized(sizes: &[i32]) -> StreamingOutputCallRequest {
+    let one = |size: &i32| ResponseParameters {
+        size: *size,
+        ..ResponseParameters::default()
+    };
+    StreamingOutputCallRequest {
+        response_parameters: sizes.iter().map(one).collect(),
+        ..StreamingOutputCallRequest::default()
+    }
+}
+
+#[test]
+fn a_thread_makes_all_four_kinds_of_calls() {
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = elsewhere.block_on(Server::start(Security::Plain));
+    let credentials = ChannelCredentials::insecure();
+    let blocking = Blocking::new(&server.target(), &credentials, ChannelArgs::new()).unwrap();
+    assert_eq!(blocking.channel().state(false), ChannelState::Idle);
+    let mut client = TestServiceClient::new(blocking.channel());
+
+    blocking
+        .wait(client.unary_call(SimpleRequest::default()))
+        .unwrap();
+    assert_eq!(blocking.channel().state(false), ChannelState::Ready);
+
+    let stream = blocking
+        .wait(client.streaming_output_call(sized(&[3, 1, 2])))
+        .unwrap();
+    let lengths = blocking
+        .answers(stream.into_inner())
+        .map(|one| one.unwrap().payload.unwrap().body.len());
+    assert_eq!(lengths.collect::<Vec<_>>(), [3, 1, 2]);
+
+    let (requests, asked) = blocking.requests(1);
+    let sent = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for size in 1..=100 {
+                let payload = Payload {
+                    r#type: 0,
+                    body: vec![b'x'; size].into(),
+                };
+                assert!(requests.send(StreamingInputCallRequest {
+                    payload: Some(payload),
+                    expect_compressed: None,
+                }));
+            }
+        });
+        blocking.wait(client.streaming_input_call(asked))
+    });
+    assert_eq!(sent.unwrap().into_inner().aggregated_payload_size, 5050);
+
+    let (requests, asked) = blocking.requests(1);
+    let stream = blocking.wait(client.full_duplex_call(asked)).unwrap();
+    let mut answers = blocking.answers(stream.into_inner());
+    answers.next().unwrap().expect("the server speaks first");
+    for size in [5, 6, 7] {
+        assert!(requests.send(sized(&[size])));
+        let answer = answers.next().unwrap().unwrap();
+        assert_eq!(answer.payload.unwrap().body.len(), usize::try_from(size).unwrap());
+    }
+    drop(requests);
+    assert!(answers.next().is_none());
+
+    // A failure ends the answers, and so does leaving them.
+    let failing = StreamingOutputCallRequest {
+        response_parameters: vec![ResponseParameters {
+            size: 1,
+            interval_us: 60_000_000,
+            compressed: None,
+        }],
+        ..StreamingOutputCallRequest::default()
+    };
+    let mut late = tonic::Request::new(failing.clone());
+    late.set_timeout(std::time::Duration::from_secs(2));
+    let stream = blocking.wait(client.streaming_output_call(late)).unwrap();
+    let mut answers = blocking.answers(stream.into_inner());
+    assert_eq!(
+        answers.next().unwrap().unwrap_err().code(),
+        Code::DeadlineExceeded
+    );
+    assert!(answers.next().is_none());
+    let stream = blocking.wait(client.streaming_output_call(failing)).unwrap();
+    drop(blocking.answers(stream.into_inner()));
+    let ends = elsewhere.block_on(server.ends(5));
+    assert_eq!(ends[4].0, End::Cancelled);
+}

@@ -1,0 +1,326 @@
+//! A channel's states, its end, and what its arguments do.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::StreamExt as _;
+use rpc::{
+    CallOptions, Cancel, Channel, ChannelArgs, ChannelCredentials, ChannelState, End, Security, Target,
+};
+use tasks::{Policy, Tasks};
+use tokio::{net::TcpSocket, time::timeout};
+use tonic::{Code, Request};
+use wire::grpc::testing::{
+    BoolValue, Empty, Payload, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
+    test_service_client::TestServiceClient,
+};
+
+use crate::{
+    support::{SOON, eventually},
+    talker::Server,
+};
+
+fn channel(target: &Target, args: ChannelArgs) -> Channel {
+    Channel::new(target, &ChannelCredentials::insecure(), args).unwrap()
+}
+
+fn quick() -> ChannelArgs {
+    ChannelArgs::new()
+        .with("grpc.initial_reconnect_backoff_ms", 100)
+        .and_then(|args| args.with("grpc.max_reconnect_backoff_ms", 200))
+        .unwrap()
+}
+
+/// Notes every state of a channel from now on.
+fn followed(channel: &Channel, tasks: &Tasks) -> Arc<Mutex<Vec<ChannelState>>> {
+    let mut state = channel.state(false);
+    let seen = Arc::new(Mutex::new(vec![state]));
+    let (noted, channel) = (Arc::clone(&seen), channel.clone());
+    tasks.spawn("follows a channel", Policy::MayEnd, async move {
+        while state != ChannelState::Shutdown {
+            state = channel.changed_from(state).await;
+            noted.lock().unwrap().push(state);
+        }
+    });
+    seen
+}
+
+fn for_ever() -> SimpleRequest {
+    SimpleRequest {
+        response_size: -1,
+        ..SimpleRequest::default()
+    }
+}
+
+fn with<T>(message: T, options: CallOptions) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(options);
+    request
+}
+
+/// An address that refuses connections until it is opened, and then leads to the server.
+struct Barred(TcpSocket, Target);
+
+impl Barred {
+    fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let target = Target::from(socket.local_addr().unwrap());
+        Self(socket, target)
+    }
+
+    fn open(self, server: &Server, tasks: &Tasks) {
+        let (listener, onward) = (self.0.listen(8).unwrap(), server.serving.address());
+        let way = tasks.clone();
+        tasks.spawn("way to a server", Policy::MayEnd, async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                way.spawn("way", Policy::MayEnd, async move {
+                    let mut far = tokio::net::TcpStream::connect(onward).await.unwrap();
+                    drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+                });
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_channel_is_idle_connecting_ready_and_idle_again_when_nobody_calls() {
+    use ChannelState::{Connecting, Idle, Ready};
+    let (server, tasks) = (Server::start(Security::Plain).await, Tasks::new());
+    let args = quick().with("grpc.client_idle_timeout_ms", 300).unwrap();
+    let channel = channel(&server.target(), args);
+    let seen = followed(&channel, &tasks);
+    assert_eq!(channel.state(false), Idle);
+    assert_eq!(channel.state(true), Idle, "the answer is the state before");
+    let states = || seen.lock().unwrap().clone();
+    eventually("idle again", || states().len() >= 4).await;
+    assert_eq!(states(), [Idle, Connecting, Ready, Idle]);
+    let mut client = TestServiceClient::new(channel.clone());
+    client.empty_call(Empty::default()).await.unwrap();
+    eventually("idle once more", || states().len() >= 7).await;
+    assert_eq!(states()[4..], [Connecting, Ready, Idle]);
+}
+
+#[tokio::test]
+async fn a_lost_connection_leaves_a_channel_idle_and_the_next_call_finds_out() {
+    use ChannelState::{Connecting, Idle, Ready, TransientFailure};
+    let (server, tasks) = (Server::start(Security::Plain).await, Tasks::new());
+    let channel = channel(&server.target(), quick());
+    let seen = followed(&channel, &tasks);
+    let mut client = TestServiceClient::new(channel.clone());
+    client.empty_call(Empty::default()).await.unwrap();
+    server.serving.stop(Duration::ZERO).await;
+    eventually("idle", || channel.state(false) == Idle).await;
+    let status = client.empty_call(Empty::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    let states = seen.lock().unwrap().clone();
+    assert_eq!(
+        states[..6],
+        [Idle, Connecting, Ready, Idle, Connecting, TransientFailure]
+    );
+}
+
+#[tokio::test]
+async fn a_channel_that_cannot_connect_tries_again_and_a_call_may_wait_for_it() {
+    use ChannelState::{Connecting, Idle, Ready, TransientFailure};
+    let (server, tasks) = (Server::start(Security::Plain).await, Tasks::new());
+    let barred = Barred::new();
+    let channel = channel(&barred.1, quick());
+    let seen = followed(&channel, &tasks);
+    let mut client = TestServiceClient::new(channel.clone());
+    let status = client.empty_call(Empty::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("refused"), "{status}");
+    let failed = |states: &[ChannelState]| states.iter().filter(|state| **state == TransientFailure).count();
+    eventually("it tries again by itself", || failed(&seen.lock().unwrap()) >= 3).await;
+    let waiting = CallOptions {
+        wait_for_ready: Some(true),
+        ..CallOptions::default()
+    };
+    let mut waiter = client.clone();
+    let call = waiter.empty_call(with(Empty::default(), waiting));
+    let before = failed(&seen.lock().unwrap());
+    let opened = async {
+        eventually("it fails on", || failed(&seen.lock().unwrap()) > before).await;
+        barred.open(&server, &tasks);
+    };
+    let (answer, ()) = tokio::join!(timeout(SOON, call), opened);
+    answer.expect("the call does not wait for ever").unwrap();
+    assert_eq!(channel.state(false), Ready);
+    let states = seen.lock().unwrap().clone();
+    assert_eq!(states[..4], [Idle, Connecting, TransientFailure, Connecting]);
+}
+
+#[tokio::test]
+async fn a_channel_closes_with_a_grace_for_what_runs() {
+    let server = Server::start(Security::Plain).await;
+    let channel = channel(&server.target(), quick());
+    let mut client = TestServiceClient::new(channel.clone());
+    let asked = StreamingOutputCallRequest {
+        response_parameters: vec![
+            ResponseParameters {
+                size: 1,
+                interval_us: 50_000,
+                compressed: None
+            };
+            5
+        ],
+        ..StreamingOutputCallRequest::default()
+    };
+    let mut stream = client.streaming_output_call(asked).await.unwrap().into_inner();
+    let closing = async {
+        channel.close(SOON).await;
+    };
+    let running = async {
+        let mut count = 0;
+        while stream.message().await.unwrap().is_some() {
+            count += 1;
+        }
+        count
+    };
+    let (count, ()) = tokio::join!(running, closing);
+    assert_eq!(count, 5);
+    assert_eq!(channel.state(true), ChannelState::Shutdown);
+    let status = client.empty_call(Empty::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled);
+}
+
+#[tokio::test]
+async fn a_channel_closed_without_grace_cuts_what_runs() {
+    let server = Server::start(Security::Plain).await;
+    let channel = channel(&server.target(), quick());
+    let mut client = TestServiceClient::new(channel.clone());
+    let cut = async {
+        server.notes.entered.notified().await;
+        channel.close(Duration::ZERO).await;
+    };
+    let (answer, ()) = tokio::join!(timeout(SOON, client.unary_call(for_ever())), cut);
+    assert_eq!(answer.expect("it ends").unwrap_err().code(), Code::Cancelled);
+    assert_eq!(server.ends(1).await[0].0, End::Cancelled);
+}
+
+#[tokio::test]
+async fn a_cancelled_call_says_cancelled_on_both_sides() {
+    let server = Server::start(Security::Plain).await;
+    let mut client = TestServiceClient::new(channel(&server.target(), quick()));
+    let cancel = Cancel::new();
+    let options = || CallOptions {
+        cancel: Some(cancel.clone()),
+        ..CallOptions::default()
+    };
+    let both = async {
+        let call = client.unary_call(with(for_ever(), options()));
+        let cancelled = async {
+            server.notes.entered.notified().await;
+            cancel.cancel();
+        };
+        tokio::join!(call, cancelled).0
+    };
+    let status = timeout(SOON, both).await.expect("it ends").unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled);
+    assert_eq!(server.ends(1).await[0], (End::Cancelled, true));
+    // What is used up cancels at once.
+    let status = client
+        .empty_call(with(Empty::default(), options()))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled);
+    // A call of both directions whose own side still holds its requests open.
+    let cancel = Cancel::new();
+    let asked = futures::stream::once(std::future::ready(StreamingOutputCallRequest::default()));
+    let options = CallOptions {
+        cancel: Some(cancel.clone()),
+        ..CallOptions::default()
+    };
+    let call = client
+        .full_duplex_call(with(asked.chain(futures::stream::pending()), options))
+        .await;
+    let mut stream = call.unwrap().into_inner();
+    stream.message().await.unwrap().expect("the server speaks first");
+    cancel.cancel();
+    let ended = async {
+        loop {
+            if let Err(status) = stream.message().await {
+                return status;
+            }
+        }
+    };
+    let status = timeout(SOON, ended).await.expect("it ends");
+    assert_eq!(status.code(), Code::Cancelled);
+    assert_eq!(server.ends(2).await[1], (End::Cancelled, true));
+}
+
+#[tokio::test]
+async fn leaving_only_the_answers_of_a_call_ends_all_of_it_at_the_server() {
+    let server = Server::start(Security::Plain).await;
+    let mut client = TestServiceClient::new(channel(&server.target(), quick()));
+    let asked = futures::stream::once(std::future::ready(StreamingOutputCallRequest::default()));
+    let call = client
+        .full_duplex_call(asked.chain(futures::stream::pending()))
+        .await;
+    let mut stream = call.unwrap().into_inner();
+    stream.message().await.unwrap().expect("the server speaks first");
+    drop(stream);
+    assert_eq!(server.ends(1).await[0], (End::Cancelled, true));
+}
+
+#[tokio::test]
+async fn a_channel_s_own_deadline_holds_for_calls_without_one() {
+    let server = Server::start(Security::Plain).await;
+    let args = quick().with_deadline(Duration::from_secs(7));
+    let mut client = TestServiceClient::new(channel(&server.target(), args));
+    client.empty_call(Empty::default()).await.unwrap();
+    let mut own = Request::new(Empty::default());
+    own.set_timeout(Duration::from_secs(600));
+    client.empty_call(own).await.unwrap();
+    let left = server.notes.left.lock().unwrap().clone();
+    assert!(left[0].unwrap() <= Duration::from_secs(7), "{left:?}");
+    assert!(left[1].unwrap() > Duration::from_secs(500), "{left:?}");
+    let args = quick().with_deadline(Duration::from_millis(300));
+    let mut client = TestServiceClient::new(channel(&server.target(), args));
+    let status = client.unary_call(for_ever()).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn compression_goes_on_and_off_by_argument_and_by_call() {
+    let server = Server::start(Security::Plain).await;
+    let asked = || SimpleRequest {
+        payload: Some(Payload {
+            r#type: 0,
+            body: vec![b'x'; 10_000].into(),
+        }),
+        response_size: 20_000,
+        response_compressed: Some(BoolValue { value: true }),
+        ..SimpleRequest::default()
+    };
+    for (algorithm, own, compressed) in [
+        (0, None, false),
+        (2, None, true),
+        (2, Some(false), false),
+        (0, Some(true), true),
+    ] {
+        let args = quick()
+            .with("grpc.default_compression_algorithm", algorithm)
+            .unwrap();
+        let mut client = TestServiceClient::new(channel(&server.target(), args));
+        let options = CallOptions {
+            compress: own,
+            ..CallOptions::default()
+        };
+        let answer = client
+            .unary_call(with(asked(), options))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(answer.payload.unwrap().body.len(), 20_000);
+        let seen = server.notes.compressed.lock().unwrap().pop();
+        assert_eq!(seen, Some(compressed), "{algorithm} {own:?}");
+    }
+    let args = quick().with("grpc.max_receive_message_length", 19_000).unwrap();
+    let mut client = TestServiceClient::new(channel(&server.target(), args));
+    let status = client.unary_call(asked()).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+}

@@ -1,0 +1,183 @@
+//! Credentials of channels and calls: where they go, and where they never go.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use rpc::{
+    AccessToken, CallContext, CallCredentials, CallOptions, Channel, ChannelArgs, ChannelCredentials,
+    CompositeCallCredentials, Security, SecurityLevel, Target,
+};
+use tonic::{Code, Request, Status, metadata::MetadataMap};
+use wire::grpc::testing::{Empty, test_service_client::TestServiceClient};
+
+use crate::{
+    support::{Authority, ZONE},
+    talker::{Server, one},
+};
+
+const TOKEN: &str = "canary-token";
+
+/// Counts its calls and says which it was.
+#[derive(Debug, Clone)]
+struct Counting {
+    calls: Arc<AtomicUsize>,
+    least: SecurityLevel,
+}
+
+impl Counting {
+    fn new(least: SecurityLevel) -> Self {
+        let calls = Arc::default();
+        Self { calls, least }
+    }
+}
+
+#[tonic::async_trait]
+impl CallCredentials for Counting {
+    async fn metadata(&self, call: &CallContext) -> Result<MetadataMap, Status> {
+        // Somebody else is asked here.
+        tokio::task::yield_now().await;
+        let count = self.calls.fetch_add(1, Ordering::SeqCst);
+        if count == 2 {
+            return Err(Status::permission_denied("no third one"));
+        }
+        let mut metadata = one(
+            "x-proof",
+            &format!("{count} {} {}", call.service_url, call.method),
+        );
+        metadata.append("authorization", "Counted".parse().unwrap());
+        Ok(metadata)
+    }
+
+    fn minimum_security(&self) -> SecurityLevel {
+        self.least
+    }
+}
+
+fn client(target: &Target, credentials: &ChannelCredentials) -> TestServiceClient<Channel> {
+    TestServiceClient::new(Channel::new(target, credentials, ChannelArgs::new()).unwrap())
+}
+
+fn with(credentials: Arc<dyn CallCredentials>) -> Request<Empty> {
+    let mut request = Request::new(Empty::default());
+    request.extensions_mut().insert(CallOptions {
+        credentials: Some(credentials),
+        ..CallOptions::default()
+    });
+    request
+}
+
+#[tokio::test]
+async fn a_token_on_a_plaintext_channel_is_refused_before_anything_connects() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let target = Target::from(listener.local_addr().unwrap());
+    let token = || AccessToken::new(TOKEN, &["127.0.0.1"]);
+    for plain in [ChannelCredentials::insecure(), ChannelCredentials::local()] {
+        let composite = client(&target, &plain.clone().with(token()))
+            .empty_call(Empty::default())
+            .await;
+        let by_call = client(&target, &plain).empty_call(with(Arc::new(token()))).await;
+        let parts: Vec<Arc<dyn CallCredentials>> =
+            vec![Arc::new(Counting::new(SecurityLevel::None)), Arc::new(token())];
+        let within = Arc::new(CompositeCallCredentials::new(parts));
+        let in_parts = client(&target, &plain).empty_call(with(within)).await;
+        for answer in [composite, by_call, in_parts] {
+            let status = answer.unwrap_err();
+            assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+            assert!(!status.to_string().contains(TOKEN), "{status}");
+        }
+    }
+    let nobody = listener.accept().unwrap_err();
+    assert_eq!(
+        nobody.kind(),
+        std::io::ErrorKind::WouldBlock,
+        "nothing has connected"
+    );
+}
+
+#[tokio::test]
+async fn every_credential_of_channel_and_call_goes_along_over_tls() {
+    let authority = Authority::new();
+    let server = Server::start(authority.tls()).await;
+    let counting = Counting::new(SecurityLevel::Private);
+    let credentials = ChannelCredentials::tls(authority.trust())
+        .with(AccessToken::new(TOKEN, &["elsewhere.example", ZONE]))
+        .with(counting);
+    let mut client = client(&server.target(), &credentials);
+    for count in 0..2 {
+        client.empty_call(Empty::default()).await.unwrap();
+        let metadata = server.notes.metadata.lock().unwrap().pop().unwrap();
+        let tokens: Vec<_> = metadata.get_all("authorization").iter().collect();
+        assert_eq!(
+            tokens,
+            ["Bearer canary-token", "Counted"],
+            "none in place of another"
+        );
+        let proof = metadata.get("x-proof").unwrap().to_str().unwrap();
+        let port = server.serving.address().port();
+        assert_eq!(
+            proof,
+            format!("{count} https://{ZONE}:{port}/grpc.testing.TestService EmptyCall")
+        );
+    }
+    let status = client.empty_call(Empty::default()).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::PermissionDenied, "no third one")
+    );
+    assert!(
+        server.notes.metadata.lock().unwrap().is_empty(),
+        "nothing of that call was sent"
+    );
+    let parts: Vec<Arc<dyn CallCredentials>> = vec![
+        Arc::new(Counting::new(SecurityLevel::None)),
+        Arc::new(AccessToken::new("second", &[ZONE])),
+    ];
+    let by_call = with(Arc::new(CompositeCallCredentials::new(parts)));
+    client.empty_call(by_call).await.unwrap();
+    let metadata = server.notes.metadata.lock().unwrap().pop().unwrap();
+    let tokens: Vec<_> = metadata.get_all("authorization").iter().collect();
+    assert_eq!(
+        tokens,
+        ["Bearer canary-token", "Counted", "Counted", "Bearer second"]
+    );
+}
+
+#[tokio::test]
+async fn a_token_goes_to_no_host_that_is_not_on_its_list() {
+    let authority = Authority::new();
+    let server = Server::start(authority.tls()).await;
+    let token = AccessToken::new(TOKEN, &["elsewhere.example"]);
+    assert!(!format!("{token:?}").contains(TOKEN));
+    let credentials = ChannelCredentials::tls(authority.trust()).with(token);
+    let status = client(&server.target(), &credentials)
+        .empty_call(Empty::default())
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert!(server.notes.metadata.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn local_credentials_reach_this_machine_only_and_carry_what_may_stay_on_it() {
+    let server = Server::start(Security::Plain).await;
+    let credentials = ChannelCredentials::local().with(Counting::new(SecurityLevel::Local));
+    client(&server.target(), &credentials)
+        .empty_call(Empty::default())
+        .await
+        .unwrap();
+    let metadata = server.notes.metadata.lock().unwrap().pop().unwrap();
+    assert!(metadata.get("x-proof").is_some());
+    let elsewhere: Target = "192.0.2.1:7443".parse().unwrap();
+    let status = client(&elsewhere, &credentials)
+        .empty_call(Empty::default())
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(
+        status.message().contains("no address that may be used"),
+        "{status}"
+    );
+}
