@@ -4,6 +4,7 @@
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
+use testbed::Postgres;
 
 use crate::harness::{LONG, Zone, eventually};
 
@@ -31,8 +32,8 @@ fn amount(value: &Value) -> i64 {
 
 /// A zone whose owner has the account `lab` with this much on it, and a price of 36 per core and hour: hours
 /// are cut off at two decimals, so that each 36 seconds cost 0.36.
-fn with_account(sum: &str) -> Zone {
-    let zone = Zone::builder().start();
+fn with_account(config: &str, sum: &str) -> Zone {
+    let zone = Zone::builder().config(config).start();
     zone.sign_in_owner();
     zone.good(&["account", "create", "lab"]);
     zone.good(&["price", "set", "local.local", "36"]);
@@ -42,7 +43,17 @@ fn with_account(sum: &str) -> Zone {
 
 #[test]
 fn a_job_is_held_for_charged_and_found_in_the_books() {
-    let zone = with_account("100");
+    from_hold_to_books(&with_account("", "100"));
+}
+
+#[test]
+fn a_job_is_held_for_charged_and_found_in_the_books_on_postgresql_too() {
+    let url = Postgres::shared().database().expect("a database");
+    let config = format!("[store]\nengine = \"postgresql\"\nurl = \"{url}\"\n");
+    from_hold_to_books(&with_account(&config, "100"));
+}
+
+fn from_hold_to_books(zone: &Zone) {
     let number = zone.good(&[
         "run",
         "--time-limit",
@@ -54,12 +65,12 @@ fn a_job_is_held_for_charged_and_found_in_the_books() {
         "until [ -e go ]; do sleep 0.05; done; sleep 2",
     ]);
     // 0.1 hours of one core, while it waits or runs.
-    let held = object(&zone, &["account", "show", "lab", "--json"]);
+    let held = object(zone, &["account", "show", "lab", "--json"]);
     assert_eq!(
         (amount(&held["held"]), amount(&held["balance"])),
         (36_000, 1_000_000)
     );
-    let job = &lines(&zone, &["jobs", "--json"])[0];
+    let job = &lines(zone, &["jobs", "--json"])[0];
     assert_eq!((&job["account"], amount(&job["held"])), (&json!("lab"), 36_000));
     zone.good(&[
         "run",
@@ -74,12 +85,12 @@ fn a_job_is_held_for_charged_and_found_in_the_books() {
     ]);
     let number: u64 = number.trim().parse().expect("a number");
     eventually(LONG, "the job is over", || {
-        let all = lines(&zone, &["jobs", "--json"]);
+        let all = lines(zone, &["jobs", "--json"]);
         let it = all.iter().find(|job| job["number"] == number).expect("listed");
         (it["state"] == "completed").then_some(())
     });
-    let after = object(&zone, &["account", "show", "lab", "--json"]);
-    let charges = lines(&zone, &["charges", "--json"]);
+    let after = object(zone, &["account", "show", "lab", "--json"]);
+    let charges = lines(zone, &["charges", "--json"]);
     assert_eq!((charges.len(), amount(&after["held"])), (2, 0), "{charges:?}");
     let total: i64 = charges.iter().map(|charge| amount(&charge["amount"])).sum();
     assert_eq!(amount(&after["balance"]), 1_000_000 - total);
@@ -93,9 +104,9 @@ fn a_job_is_held_for_charged_and_found_in_the_books() {
             (&json!("lab"), &json!("keeper"))
         );
     }
-    let of_tenants = lines(&zone, &["charges", "--of-tenants", "--json"]);
+    let of_tenants = lines(zone, &["charges", "--of-tenants", "--json"]);
     assert_eq!(of_tenants.len(), 2, "the tenant owes the zone for both");
-    let ledger = object(&zone, &["ledger", "--json"]);
+    let ledger = object(zone, &["ledger", "--json"]);
     assert_eq!(amount(&ledger["sum"]), 0);
     let books = ledger["books"].as_array().expect("books");
     let sum: i64 = books.iter().map(|book| amount(&book["balance"])).sum();
@@ -106,7 +117,7 @@ fn a_job_is_held_for_charged_and_found_in_the_books() {
 
 #[test]
 fn a_job_that_nobody_can_pay_for_is_refused_in_words() {
-    let zone = with_account("1");
+    let zone = with_account("", "1");
     let said = zone.soke(&["run", "--time-limit", "108", "--", "true"]);
     assert_eq!(said.code, Some(73), "{said:?}");
     assert!(
