@@ -59,6 +59,7 @@ fn what_the_user_may_not_write_is_refused_with_a_reason() {
     let file = file.to_str().expect("text");
     zone.good(&["put", file]);
     for (target, reason) in [
+        ("/tmp/soke-of-a-test", "would vanish"),
         ("/etc/soke-of-a-test", "may not write"),
         ("/etc/passwd", "may not write"),
         ("missing/file", "there is no such file or folder"),
@@ -107,6 +108,46 @@ fn a_client_that_dies_in_the_middle_leaves_what_was_there() {
         client.kill().expect("it runs");
         client.wait().expect("it is dead");
     }
+    let settled = || (home(&zone) == ["./old"]).then_some(());
+    eventually(LONG, "only the old file is there", settled);
+    assert_eq!(zone.good(&["get", "old"]), "old");
+}
+
+/// Behind walls under the server's own uid, where only those let the user's process write in the home.
+#[test]
+fn without_root_too_a_file_is_put_whole_and_stays_in_the_home() {
+    let zone = Zone::builder().unprivileged().start();
+    zone.sign_in_owner();
+    for content in ["first", "second"] {
+        let said = zone.soke_with_input(&["put", "-", "file"], content);
+        assert_eq!(said.code, Some(0), "{}", said.errors);
+        assert_eq!(zone.good(&["get", "file"]), content);
+    }
+    let outside = zone.data().join("put-by-a-test");
+    let said = zone.soke_with_input(&["put", "-", outside.to_str().expect("text")], "x");
+    assert!(said.code != Some(0), "{}", said.out);
+    assert!(!outside.exists());
+    assert_eq!(home(&zone), ["./file"]);
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_leaves_what_was_there() {
+    let mut zone = Zone::builder().start();
+    zone.sign_in_owner();
+    zone.soke_with_input(&["put", "-", "old"], "old");
+    let mut client = zone.command();
+    let client = client.args(["put", "-", "old"]).stdin(Stdio::piped());
+    let mut client = client
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut input = client.stdin.take().expect("a pipe");
+    input.write_all(&vec![7; 32 * MIB]).expect("taken");
+    zone.kill();
+    drop(input);
+    assert!(!client.wait().expect("it ends").success(), "the client is told");
+    zone.start();
     let settled = || (home(&zone) == ["./old"]).then_some(());
     eventually(LONG, "only the old file is there", settled);
     assert_eq!(zone.good(&["get", "old"]), "old");

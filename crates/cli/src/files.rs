@@ -2,7 +2,10 @@
 //!
 //! What it leaves to others: who may read and write them (the server).
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
@@ -40,12 +43,13 @@ pub(crate) async fn get(surroundings: &Surroundings, which: &Get) -> Result<(), 
 /// Puts a file of this machine into the zone.
 pub(crate) async fn put(surroundings: &Surroundings, what: &Put) -> Result<(), Error> {
     let path = target(what)?;
-    let place = match what.file.as_str() {
-        "-" => PathBuf::from("/dev/stdin"),
-        file => PathBuf::from(file),
-    };
     // Before the zone is asked for anything: a file that is not there is the caller's own affair.
-    let file = File::open(&place).await.map_err(unreadable(&place))?;
+    let place = PathBuf::from(&what.file);
+    let file = match what.file.as_str() {
+        // By its number: whoever runs this need not have the right to open it by a name.
+        "-" => File::from_std(std::io::stdin().as_fd().try_clone_to_owned()?.into()),
+        _ => File::open(&place).await.map_err(unreadable(&place))?,
+    };
     let client = Client::open(surroundings).await?;
     let info = Info {
         user_id: client.user_name().await.ok_or(Error::NotSignedIn)?,

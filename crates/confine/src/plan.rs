@@ -194,6 +194,16 @@ impl Plan {
         }
     }
 
+    /// Folders of which this work sees its own only, whose content vanishes with it; the home may lie below one.
+    #[must_use]
+    pub fn vanishing(&self) -> &'static [&'static str] {
+        if self.separation.mounts() {
+            &["/tmp", "/dev/shm"]
+        } else {
+            &[]
+        }
+    }
+
     /// Whether the process changes to another uid than its present one.
     pub(crate) fn changes_user(&self) -> bool {
         Uid::current().as_raw() != self.worker.uid

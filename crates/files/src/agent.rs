@@ -60,13 +60,19 @@ enum Fault {
 
 fn run(plan: &str) -> Result<(), Fault> {
     let (socket, plan) = confine::helper::enter(plan)?;
-    Ok(serve(socket, plan.worker.home)?)
+    let vanishing = plan.vanishing();
+    Ok(serve(socket, plan.worker.home, vanishing)?)
 }
 
 /// Serves asks on a socket until the other side closes it or breaks the protocol.
-pub(crate) fn serve(mut socket: UnixStream, home: PathBuf) -> io::Result<()> {
+pub(crate) fn serve(
+    mut socket: UnixStream,
+    home: PathBuf,
+    vanishing: &'static [&'static str],
+) -> io::Result<()> {
     let agent = Arc::new(Agent {
         home,
+        vanishing,
         answers: Mutex::new(socket.try_clone()?),
         flows: Mutex::new(BTreeMap::new()),
         threads: Tasks::new(),
@@ -81,6 +87,8 @@ pub(crate) fn serve(mut socket: UnixStream, home: PathBuf) -> io::Result<()> {
 /// What all threads of the process share.
 struct Agent {
     home: PathBuf,
+    /// Folders whose content goes with this process, but for a home below one.
+    vanishing: &'static [&'static str],
     answers: Mutex<UnixStream>,
     flows: Mutex<BTreeMap<u64, Arc<Flow>>>,
     threads: Tasks,

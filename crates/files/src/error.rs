@@ -85,6 +85,7 @@ const fn refused(why: Why) -> &'static str {
         Why::BadPath => "the system does not take the path: a name is too long, or links run in a circle",
         Why::Busy => "the process that works for the user has no room left: try again later",
         Why::NotWritable => "the user may not write this file, or in its folder",
+        Why::NotKept => "what is put in a temporary folder would vanish: each piece of work has its own",
         Why::Full => "the disk, or the user's share of it, has no room left",
         Why::Broken => "the file system fails",
     }
@@ -98,7 +99,7 @@ impl Error {
             Error::Refused { why } => match why {
                 Why::NotFound => ErrorKind::NotFound,
                 Why::Denied | Why::NotWritable => ErrorKind::Denied,
-                Why::NotAFolder | Why::NotAFile | Why::BadPath => ErrorKind::Invalid,
+                Why::NotAFolder | Why::NotAFile | Why::BadPath | Why::NotKept => ErrorKind::Invalid,
                 Why::Busy | Why::Full => ErrorKind::Exhausted,
                 Why::Broken => ErrorKind::Internal,
             },

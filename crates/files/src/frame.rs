@@ -91,6 +91,8 @@ pub enum Why {
     NotWritable,
     /// The disk, or the user's share of it, has no room left.
     Full,
+    /// The folder is a temporary one of this process alone.
+    NotKept,
     /// The system failed to read or write.
     Broken,
 }

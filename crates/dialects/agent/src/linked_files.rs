@@ -73,6 +73,7 @@ fn refused(refusal: FileRefusal) -> Error {
         FileRefusal::Busy => Why::Busy,
         FileRefusal::NotWritable => Why::NotWritable,
         FileRefusal::Full => Why::Full,
+        FileRefusal::NotKept => Why::NotKept,
         FileRefusal::Broken | FileRefusal::Unspecified => Why::Broken,
     };
     Error::Refused { why }

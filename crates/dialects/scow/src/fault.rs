@@ -85,7 +85,7 @@ pub(crate) fn file_or_folder(error: files::Error) -> Status {
         files::Error::Access(source) => access(source),
         files::Error::Refused { why } => match why {
             Why::NotFound | Why::Denied | Why::NotWritable => denied(&text),
-            Why::NotAFolder | Why::NotAFile | Why::BadPath => {
+            Why::NotAFolder | Why::NotAFile | Why::BadPath | Why::NotKept => {
                 let mut faults = FieldFaults::new();
                 let right = match why {
                     Why::NotAFolder => "the path of a folder",
@@ -93,6 +93,7 @@ pub(crate) fn file_or_folder(error: files::Error) -> Status {
                     Why::NotFound
                     | Why::Denied
                     | Why::BadPath
+                    | Why::NotKept
                     | Why::Busy
                     | Why::NotWritable
                     | Why::Full

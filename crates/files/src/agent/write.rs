@@ -36,6 +36,7 @@ impl Reply<'_> {
     /// Writes what comes until its end, then gives it the name. Says with each part that one more chunk may come.
     pub(super) fn write(&self, path: &Path) -> Result<(), Stop> {
         let target = Target::find(path)?;
+        self.is_kept(&target.folder)?;
         let mut fresh = Fresh::open(&target, self.id)?;
         let mut unsafe_bytes = 0;
         self.part(&[])?;
@@ -49,6 +50,22 @@ impl Reply<'_> {
             self.part(&[])?;
         }
         fresh.take_name_of(&target)
+    }
+}
+
+impl Reply<'_> {
+    /// Refuses folders that only this process sees and that go with it: nobody would ever find the file.
+    fn is_kept(&self, folder: &Path) -> Result<(), Stop> {
+        let agent = self.agent;
+        if agent.vanishing.is_empty() {
+            return Ok(());
+        }
+        let folder = folder.canonicalize().map_err(why_not)?;
+        let vanishes = agent.vanishing.iter().any(|above| folder.starts_with(above));
+        if vanishes && !folder.starts_with(&agent.home) {
+            return Err(Stop::Failed(Why::NotKept));
+        }
+        Ok(())
     }
 }
 

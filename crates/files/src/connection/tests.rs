@@ -24,7 +24,7 @@ pub(crate) fn connected(home: &Path, tasks: &Tasks) -> Connection {
     let home = home.to_owned();
     tasks
         .thread("process", Policy::MayEnd, move || {
-            agent::serve(process, home).expect("the server half keeps to the protocol");
+            agent::serve(process, home, &["/dev/shm"]).expect("the server half keeps to the protocol");
         })
         .expect("a thread starts");
     let server = UnixStream::from_std(server).expect("within a runtime");

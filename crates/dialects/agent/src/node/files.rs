@@ -51,6 +51,7 @@ fn refusal(error: &Error) -> Result<FileRefusal, Status> {
         Why::Busy => FileRefusal::Busy,
         Why::NotWritable => FileRefusal::NotWritable,
         Why::Full => FileRefusal::Full,
+        Why::NotKept => FileRefusal::NotKept,
         Why::Broken => FileRefusal::Broken,
     })
 }

@@ -218,6 +218,7 @@ async fn only_regular_files_are_replaced_and_only_in_folders_that_are_there() {
         ("missing/", Why::NotFound),
         ("circle", Why::BadPath),
         ("/proc/none", Why::NotFound),
+        ("/dev/shm/soke-of-a-test", Why::NotKept),
         (long.as_str(), Why::BadPath),
     ] {
         match put(&connection, path, chunks(&[b"y"])).await {
@@ -277,7 +278,7 @@ async fn a_server_that_sends_more_than_was_asked_for_is_no_server_of_ours() {
     let tasks = Tasks::new();
     tasks
         .thread("process", tasks::Policy::MayEnd, move || {
-            crate::agent::serve(process, path).expect_err("a breach ends it");
+            crate::agent::serve(process, path, &[]).expect_err("a breach ends it");
         })
         .expect("a thread starts");
     // A named pipe is never ready, so nothing is taken; `/dev/full` would do for the disk.
