@@ -4,15 +4,15 @@
 //! What it leaves to others: names, passwords and roles over the zone (`access`).
 
 use access::{
-    Action, Permit, Role, Write, grants, known,
+    Action, Faults, Permit, Role, Write, grants, known,
     people::{self, Newcomer},
 };
 use model::{ErrorKind, Timestamp};
 use store::{Tx, params};
 
 use crate::{
-    CreateTenant, DEFAULT_TENANT, Enrol, Error, Fault, Faults, Handle, Initialise, Look, NewPerson, Person,
-    Tenant, TenantRole, person, tenant, words,
+    CreateTenant, DEFAULT_TENANT, Enrol, Error, Handle, Initialise, Look, NewPerson, Person, Tenant,
+    TenantRole, person, tenant, words,
 };
 
 impl Handle {
@@ -119,17 +119,14 @@ impl Handle {
         let newcomer = match prepared.await {
             Ok(newcomer) => newcomer,
             Err(access::Error::Invalid(more)) => {
-                let more = more.0.into_iter().map(|fault| Fault {
-                    field: fault.field,
-                    what: fault.what,
-                    want: fault.want,
-                });
-                faults.0.extend(more);
+                faults.0.extend(more.0);
                 return Err(Error::Invalid(faults));
             }
             Err(other) => return Err(other.into()),
         };
-        faults.check()?;
+        if !faults.0.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
         Ok(Draft {
             tenant: new.tenant,
             label: if new.label.is_empty() { new.name } else { new.label },

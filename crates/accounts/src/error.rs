@@ -2,56 +2,10 @@
 //!
 //! What it leaves to others: codes of protocols (`wire`), logging (where the error is handled).
 
-use std::fmt;
-
+use access::Faults;
 use model::{ErrorKind, Money, Timestamp};
 
 use crate::Standing;
-
-/// One wrong field of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The field.
-    pub field: &'static str,
-    /// What is wrong, as the end of a sentence that begins with the field.
-    pub what: String,
-    /// What would be right.
-    pub want: String,
-}
-
-/// Every wrong field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Faults(pub Vec<Fault>);
-
-impl Faults {
-    /// Adds one fault.
-    pub fn add(&mut self, field: &'static str, what: impl Into<String>, want: impl Into<String>) {
-        let (what, want) = (what.into(), want.into());
-        self.0.push(Fault { field, what, want });
-    }
-
-    /// Passes when nothing was added.
-    ///
-    /// # Errors
-    /// `Invalid` with all faults.
-    pub fn check(self) -> Result<(), Error> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(self))
-        }
-    }
-}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, fault) in self.0.iter().enumerate() {
-            let gap = if place == 0 { "" } else { "; " };
-            write!(f, "{gap}`{}` {}, want {}", fault.field, fault.what, fault.want)?;
-        }
-        Ok(())
-    }
-}
 
 /// A failure of this slice.
 #[derive(Debug, thiserror::Error)]

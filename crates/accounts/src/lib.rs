@@ -50,7 +50,7 @@ pub use action::{
 pub use attention::Counts;
 pub use billed::{BilledJob, BilledPage, JobFilter, JobOrder};
 pub use charge::{Charge, ChargeFilter, ChargeOrder, Kinds, Target, Total};
-pub use error::{Error, Fault, Faults};
+pub use error::Error;
 pub use hold::{Admitted, Asked, Ended, JobKey, Partition};
 pub use item::{NewPrice, PriceItem, PriceList};
 pub use ledger::{Book, Ledger};

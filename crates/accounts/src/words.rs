@@ -2,10 +2,11 @@
 //!
 //! What it leaves to others: which fields a request has.
 
+use access::Faults;
 use model::Money;
 use store::Row;
 
-use crate::{Error, Faults};
+use crate::Error;
 
 /// The most characters of the name of a tenant or an account.
 const MOST_NAME: usize = 63;
@@ -16,7 +17,11 @@ pub(crate) const MOST_TEXT: usize = 255;
 pub(crate) fn check(judge: impl FnOnce(&mut Faults)) -> Result<(), Error> {
     let mut faults = Faults::default();
     judge(&mut faults);
-    faults.check()
+    if faults.0.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(faults))
+    }
 }
 
 /// Judges the name of a tenant or an account.
