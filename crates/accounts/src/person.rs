@@ -22,7 +22,7 @@ pub struct NewPerson {
     pub label: String,
     /// Where the person is written to; may be empty.
     pub email: String,
-    /// The password, 12 to 1024 bytes.
+    /// The password, 8 to 1024 bytes.
     pub password: Secret,
 }
 
