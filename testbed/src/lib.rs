@@ -1,5 +1,5 @@
-//! What tests of every crate need and no program uses: waiting for a condition, a copy of a program, a wallet, and a
-//! PostgreSQL server.
+//! What tests of every crate need and no program uses: waiting for a condition, a free port, a copy of a program, a
+//! wallet, and a PostgreSQL server.
 //!
 //! It leans on no crate of the house, so that every crate can have it as a dev-dependency. What it leaves to
 //! others: parts of one room's tests (that crate's `tests/it`) and whole zones (`tests/zone`).
@@ -8,8 +8,10 @@ mod postgres;
 mod wallet;
 
 use std::{
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -47,6 +49,24 @@ pub fn eventually_blocking(within: Duration, mut holds: impl FnMut() -> bool) ->
         std::thread::sleep(STEP);
     }
     true
+}
+
+/// A port of loopback that nobody has, for a program that has to be told one; each call gives another one.
+///
+/// It lies below those that the kernel gives to outgoing connections (ip(7), from 32768), so that no other test's connection
+/// takes it before the program does.
+///
+/// # Panics
+/// No port is free.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(977);
+    let port = |_try| {
+        let place = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        u16::try_from(10_000 + place).expect("below 30,000")
+    };
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (0..20_000).map(port).find(is_free).expect("a free port")
 }
 
 /// Copies a program to where it can be run at once, also by another uid.

@@ -310,7 +310,9 @@ async fn the_latest_is_what_was_deployed_last() {
 #[tokio::test]
 async fn bounds_hold_and_a_port_has_one_service() {
     let zone = zone_with(&["here"], |config| config.most_unfinished = 2).await;
-    let fixed = |name: &str| format!("kind: Process\nname: {name}\ncommand: [sleep, \"600\"]\nport: 47311\n");
+    let port = testbed::free_port();
+    let fixed =
+        |name: &str| format!("kind: Process\nname: {name}\ncommand: [sleep, \"600\"]\nport: {port}\n");
     zone.deploy(&zone.ada, &fixed("one")).await.expect("deployed");
     let taken = zone.deploy(&zone.bob, &fixed("two")).await.expect_err("taken");
     assert_eq!(taken.kind(), ErrorKind::Exists);

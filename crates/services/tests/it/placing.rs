@@ -115,7 +115,7 @@ async fn the_same_story_is_told_on_postgresql() {
     };
     let zone = zone_on(&["east"], |_folder| engine, |_config| {}).await;
     let first = zone.ready(&web("web")).await;
-    let fixed = format!("{}port: 47312\n", web("web"));
+    let fixed = format!("{}port: {}\n", web("web"), testbed::free_port());
     let second = zone.ready(&fixed).await;
     assert_eq!((second.id, second.generation), (first.id, 2));
     let taken = zone.deploy(&zone.bob, &fixed).await.expect_err("taken");
