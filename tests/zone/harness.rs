@@ -95,6 +95,14 @@ impl Builder {
         self
     }
 
+    /// The server listens where it can listen again after a kill: on a port that no connection of others can have taken
+    /// meanwhile.
+    pub(crate) fn at_a_lasting_address(mut self) -> Self {
+        let address = format!("127.0.0.1:{}", testbed::free_port());
+        self.arguments.extend(["--listen".to_owned(), address]);
+        self.listen_as_configured()
+    }
+
     /// The server runs without rights: under a uid of its own where the tests run as root.
     pub(crate) fn unprivileged(mut self) -> Self {
         if rustix::process::geteuid().is_root() {
@@ -241,18 +249,6 @@ impl Zone {
     pub(crate) fn start(&mut self) {
         self.begin();
         self.wait_until_ready(LONG);
-    }
-
-    /// Starts the server at this address and waits until it is ready.
-    pub(crate) fn start_at(&mut self, address: &str) {
-        self.builder.listen = &[];
-        let arguments = &mut self.builder.arguments;
-        // One that an earlier start has put there gives way.
-        if let Some(at) = arguments.iter().position(|argument| argument == "--listen") {
-            arguments.drain(at..at + 2);
-        }
-        arguments.extend(["--listen", address].map(str::to_owned));
-        self.start();
     }
 
     /// Waits until the server says that the zone is up.

@@ -190,7 +190,7 @@ impl Story {
             "{config}[grid]\nmanifest_sources = [\"{}\"]\n[scow]\nfront_end_token = \"front-end\"\n",
             files.origin
         );
-        let mut zone = Zone::builder().config(&config).prepare();
+        let mut zone = Zone::builder().at_a_lasting_address().config(&config).prepare();
         let token = zone.data().join("front-end");
         fs::write(&token, FRONT_END).expect("written");
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("it is ours");
@@ -248,9 +248,8 @@ impl Story {
             .unwrap_or_else(|fault| panic!("{program} {step}: {fault}: {said:?}"));
         self.world.extend(learnt);
         if self.is_killed && !LOOKS.contains(&step) {
-            let address = self.zone.address().to_string();
             self.zone.kill();
-            self.zone.start_at(&address);
+            self.zone.start();
         }
     }
 

@@ -228,7 +228,7 @@ fn a_machine_that_is_away_keeps_its_jobs_and_gets_those_that_wait_for_it() {
 
 #[test]
 fn jobs_on_all_machines_outlive_a_killed_server() {
-    let mut zone = Zone::builder().start();
+    let mut zone = Zone::builder().at_a_lasting_address().start();
     zone.sign_in_owner();
     let mut far = zone.far("far");
     far.join(&zone.invite());
@@ -237,7 +237,6 @@ fn jobs_on_all_machines_outlive_a_killed_server() {
     let there = detached(&zone, "far", script);
     let here = zone.good(&["run", "--detach", "--", "sh", "-c", script]);
     let here = here.trim();
-    let address = zone.address().to_string();
     for number in [&there, here] {
         until_job(&zone, number, "state", "running");
     }
@@ -245,7 +244,7 @@ fn jobs_on_all_machines_outlive_a_killed_server() {
     for folder in [zone.data(), far.folder().to_owned()] {
         fs::write(folder.join("homes/keeper/go"), "").expect("root may write there");
     }
-    zone.start_at(&address);
+    zone.start();
     for number in [&there, here] {
         until_job(&zone, number, "state", "failed");
         assert_eq!(
