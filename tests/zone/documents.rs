@@ -1,6 +1,6 @@
 //! The commands that the documents show to a reader: each `soke ..` is a command of the binary, each block marked
-//! `sh run` works, on a zone as the first run leaves it or as a part of the first user's tour, and each setting that is
-//! explained exists.
+//! `sh run` works, on a zone as the first run leaves it or as a part of the first user's tour, each setting that is
+//! explained exists, and each decision is listed.
 //!
 //! What it leaves to others: `make` targets and links (`cargo xtask check`).
 
@@ -201,4 +201,19 @@ fn the_page_on_configuration_explains_every_setting_and_no_other() {
     explained.sort();
     settings.sort();
     assert_eq!(explained, settings);
+}
+
+#[test]
+fn every_decision_stands_in_their_list() {
+    let folder = root().join("docs/decisions");
+    let list = fs::read_to_string(folder.join("README.md")).expect("a text");
+    let entries = fs::read_dir(&folder).expect("a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let records: Vec<String> = names.filter(|name| name != "README.md").collect();
+    assert!(records.len() >= 24, "{records:?}");
+    for name in records {
+        let line = format!("| [{}]({name}) | ", &name[..4]);
+        let listed = list.lines().any(|listed| listed.starts_with(&line));
+        assert!(listed, "not in the list: {name}");
+    }
 }
