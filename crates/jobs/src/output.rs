@@ -12,7 +12,8 @@ use futures::StreamExt as _;
 use model::ErrorKind;
 
 use crate::{
-    Error, Handle, Inner, Output, Stream, Which, get::find, record::TOPIC, session::Sender, watch::present,
+    Error, Handle, Inner, Output, State, Stream, Which, get::find, record::TOPIC, session::Sender,
+    watch::present,
 };
 
 /// The shortest time between two looks, however much changes.
@@ -22,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 impl Handle {
     /// Gives chunks of an output with the place of each chunk's first byte, from `offset` on, until the job
-    /// has ended and all is given. A job that never started has no output.
+    /// has ended and all is given. A job that never started has no output, and one that was cancelled may have none.
     ///
     /// # Errors
     /// `NotFound`: there is none with this number, or it is not within the permit. In the stream: what reading
@@ -52,8 +53,10 @@ impl Handle {
                     // The state first: what was written before the end is then read after it.
                     let job = present(&follower.inner, id).await?;
                     let ended = job.state.has_ended();
+                    // One that was cancelled may have ended before it had made its files.
+                    let may_lack = !ended || job.state == State::Cancelled;
                     follower.node_name.clone_from(&job.node_name);
-                    if job.started_at.is_some() && !follower.read_on(&sender, ended).await? || ended {
+                    if job.started_at.is_some() && !follower.read_on(&sender, may_lack).await? || ended {
                         return Ok(());
                     }
                     tokio::time::sleep(AT_LEAST).await;
@@ -77,7 +80,7 @@ struct Follower {
 
 impl Follower {
     /// Gives what is there beyond the offset; false when nobody takes it any more.
-    async fn read_on(&mut self, sender: &Sender<(u64, Bytes)>, ended: bool) -> Result<bool, Error> {
+    async fn read_on(&mut self, sender: &Sender<(u64, Bytes)>, may_lack: bool) -> Result<bool, Error> {
         let node = self.inner.node(&self.node_name).await?;
         let node = node.ok_or_else(|| Error::NodeGone {
             node: self.node_name.clone(),
@@ -87,7 +90,7 @@ impl Follower {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 // The file is made a moment after the job is known to run.
-                Err(error) if error.kind() == ErrorKind::NotFound && !ended => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::NotFound && may_lack => return Ok(true),
                 Err(error) => return Err(error),
             };
             let place = self.offset;

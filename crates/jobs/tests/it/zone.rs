@@ -395,6 +395,23 @@ async fn lists_come_page_by_page_and_by_time_and_state() {
 }
 
 #[tokio::test]
+async fn a_cancelled_job_without_its_output_file_has_written_nothing() {
+    let zone = zone(2).await;
+    let own = script("rm job-1.out; exec sleep 600");
+    zone.submit(&zone.ada, own).await.expect("submitted");
+    let waits = script("until ls job-1.err && ! ls job-1.out; do sleep 0.02; done");
+    zone.submit(&zone.ada, waits).await.expect("submitted");
+    assert_eq!(zone.ended(2).await.state, State::Completed);
+    zone.cancel(&zone.ada, 1).await.expect("wanted");
+    assert_eq!(zone.ended(1).await.state, State::Cancelled);
+    let permit = zone.permit::<Output>(&zone.ada).await;
+    let chunks = zone.jobs.output(permit, 1, Which::Stdout, 0).await;
+    let chunks = chunks.expect("a stream").collect::<Vec<_>>();
+    let chunks = tokio::time::timeout(SOON, chunks).await.expect("it ends");
+    assert!(chunks.is_empty(), "{chunks:?}");
+}
+
+#[tokio::test]
 async fn a_waiting_job_says_for_what_and_is_cancelled_at_once_and_an_ended_one_is_not() {
     let zone = zone(1).await;
     zone.submit(&zone.ada, script("sleep 600"))
