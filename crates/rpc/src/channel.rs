@@ -1,12 +1,14 @@
 //! A channel: where calls go out, over a connection that is made when it is needed and made again when it is lost.
 //!
-//! What it leaves to others: keeping the connection (`keep`), what goes along with a call (`credentials`,
-//! `arguments`), the bodies (`exchange`). States and waits are those of gRPC's documents "Connectivity Semantics" and
+//! What it leaves to others: keeping the connection (`keep`), what goes along with a call (`credentials`, `arguments`,
+//! `options`), sending it (`exchange`), its bodies (`bodies`). States and waits are those of gRPC's documents "Connectivity Semantics" and
 //! "Connection Backoff".
 
 mod arguments;
+mod bodies;
 mod exchange;
 mod keep;
+mod options;
 
 use std::{
     convert::Infallible,
@@ -25,10 +27,14 @@ use tower::Service;
 
 pub use arguments::{Argument, ChannelArgs};
 pub(crate) use keep::{Core, Failure};
+pub use options::{CallOptions, Cancel, Compression};
+
+use bodies::Awaited;
+use exchange::Going;
 
 use crate::{
     CallCredentials, ChannelCredentials, Deadline, Error, SecurityLevel, Target, body::expired,
-    connect::Dialer,
+    connect::Dialer, deadline::Allowed,
 };
 
 /// The state of a channel.
@@ -71,36 +77,6 @@ struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.core.tasks.token().cancel();
-    }
-}
-
-/// What one call wants; put it among the extensions of its request.
-#[derive(Debug, Clone, Default)]
-pub struct CallOptions {
-    /// Waits for a connection instead of failing when there is none to be had now. Nothing: as the channel does.
-    pub wait_for_ready: Option<bool>,
-    /// Compresses the messages of the request. Nothing: as the channel does.
-    pub compress: Option<bool>,
-    /// Goes along besides what the channel's credentials add.
-    pub credentials: Option<Arc<dyn CallCredentials>>,
-    /// Ends the call from outside.
-    pub cancel: Option<Cancel>,
-}
-
-/// Ends calls from outside: they then say CANCELLED to whoever waits for them, and the server is told. Clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(CancellationToken);
-
-impl Cancel {
-    /// One that has not been used.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Ends every call that was given this, now and later.
-    pub fn cancel(&self) {
-        self.0.cancel();
     }
 }
 
@@ -175,10 +151,14 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let options: CallOptions = request.extensions_mut().remove().unwrap_or_default();
-        let usual = self.handle.core.args.deadline;
-        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, usual);
+        let core = &self.handle.core;
+        let allowed = Allowed {
+            until: options.deadline,
+            usual: core.args.deadline,
+        };
+        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, allowed);
         let token = match &options.cancel {
-            Some(Cancel(outer)) => outer.child_token(),
+            Some(cancel) => cancel.child(),
             None => CancellationToken::new(),
         };
         let active = keep::Active::new(Arc::clone(&self.handle));
@@ -190,14 +170,27 @@ impl Service<Request<Body>> for Channel {
                 }
             };
             let ending = token.clone().drop_guard();
+            let going = Going {
+                core: active.core(),
+                options: &options,
+                deadline: deadline.as_ref(),
+                token: &token,
+            };
             let answered = tokio::select! {
                 biased;
                 () = token.cancelled() => Err(exchange::cancelled("the call was cancelled")),
                 () = passed => Err(expired()),
-                answered = exchange::send(active.core(), request, &options, &token) => answered,
+                answered = going.send(request) => answered,
+            };
+            let awaited = Awaited {
+                active,
+                options,
+                deadline: deadline.as_ref(),
+                token: &token,
+                ending,
             };
             Ok(match answered {
-                Ok(response) => exchange::receive(response, active, deadline.as_ref(), &token, ending),
+                Ok(response) => awaited.watch(response),
                 Err(status) => status.into_http(),
             })
         })

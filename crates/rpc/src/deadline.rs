@@ -20,6 +20,15 @@ pub struct Deadline {
     clock: Clock,
 }
 
+/// What a call that goes out may take, besides what its headers say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Allowed {
+    /// It ends here at the latest.
+    pub(crate) until: Option<Instant>,
+    /// It takes this long where it says nothing of its own.
+    pub(crate) usual: Option<Duration>,
+}
+
 impl Deadline {
     /// Reads the header of a call that arrives now; `None` without one or with one beyond all clocks.
     ///
@@ -44,28 +53,30 @@ impl Deadline {
         Call::current().and_then(|call| call.deadline().cloned())
     }
 
-    /// The deadline of a call that goes out now: its own, or one after the `usual` time where it has none, or that
-    /// of the call inside whose handler it is made, whichever comes first. The headers say it afterwards. A malformed
-    /// header stays, for the server to refuse.
-    pub(crate) fn of_outgoing(
-        headers: &mut HeaderMap,
-        clock: &Clock,
-        usual: Option<Duration>,
-    ) -> Option<Self> {
-        if let Some(usual) = usual
-            && !headers.contains_key(HEADER)
-        {
-            headers.insert(HEADER, header_value(usual));
+    /// The deadline of a call that goes out now: the earliest of what its headers say, what is `allowed`, and the end of
+    /// the call inside whose handler it is made. A malformed header stays, for the server to refuse.
+    pub(crate) fn of_outgoing(headers: &mut HeaderMap, clock: &Clock, allowed: Allowed) -> Option<Self> {
+        let said = Self::of(headers, clock).ok()?;
+        let at = |at| Self {
+            at,
+            clock: clock.clone(),
+        };
+        let own = [said, allowed.until.map(at)];
+        let own = own.into_iter().flatten().min_by_key(Self::at);
+        let usual = || clock.monotonic().checked_add(allowed.usual?).map(at);
+        let earliest = [own.or_else(usual), Self::current()]
+            .into_iter()
+            .flatten()
+            .min_by_key(Self::at);
+        if let Some(deadline) = &earliest {
+            deadline.tell(headers);
         }
-        let own = Self::of(headers, clock).ok()?;
-        let Some(outer) = Self::current() else { return own };
-        match own {
-            Some(own) if own.at <= outer.at => Some(own),
-            Some(_) | None => {
-                headers.insert(HEADER, header_value(outer.time_remaining()));
-                Some(outer)
-            }
-        }
+        earliest
+    }
+
+    /// Has the headers say how much is left now.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        headers.insert(HEADER, header_value(self.time_remaining()));
     }
 
     /// The instant itself.

@@ -15,6 +15,10 @@
 //! with DEADLINE_EXCEEDED whether or not its stream has begun; a panic in a handler is that call's INTERNAL.
 //!
 //! A call that a handler makes over a [`Channel`] or a [`link::Reach`] ends no later than the handler's own.
+//!
+//! Compression, message by message: a handler chooses with [`Call::compress_next`] and sees with
+//! [`Call::message_was_compressed`]; a caller puts a [`Compression`] into the [`CallOptions`] of its request and does both
+//! with that.
 
 mod address;
 mod auth;
@@ -54,7 +58,7 @@ pub use bearer::{Bearer, bearer};
 pub use blocking::{Answers, Blocking, Requests};
 pub use call::{Call, End};
 pub use calls::Calls;
-pub use channel::{Argument, CallOptions, Cancel, Channel, ChannelArgs, ChannelState};
+pub use channel::{Argument, CallOptions, Cancel, Channel, ChannelArgs, ChannelState, Compression};
 pub use connect::{Target, connect, connect_as, connect_lazy};
 pub use credentials::{
     AccessToken, CallContext, CallCredentials, ChannelCredentials, CompositeCallCredentials,

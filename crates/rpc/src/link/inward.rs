@@ -28,6 +28,7 @@ use crate::{
     Deadline, Limits,
     body::{Outgoing, expired},
     connection::Spawner,
+    deadline::Allowed,
     line::Line,
 };
 
@@ -261,7 +262,7 @@ impl Service<Request<Body>> for Reach {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = absolute(path);
-        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, None);
+        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, Allowed::default());
         let reach = self.clone();
         Box::pin(async move {
             let Some(deadline) = deadline else {

@@ -19,6 +19,8 @@ mod link;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
+mod options;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod raw;

@@ -1,0 +1,234 @@
+//! The bodies of a call over a channel, on the side that calls.
+//!
+//! What it leaves to others: where messages begin and end (`framing`), and the deadline (`body`).
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::{Body as HttpBody, Frame};
+use model::ErrorKind;
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
+use tonic::{Status, body::Body};
+
+use super::{
+    CallOptions, Compression,
+    exchange::{cancelled, given_up},
+    keep::{Active, Core},
+};
+use crate::{
+    Deadline,
+    body::Outgoing,
+    framing::{Messages, Refusal},
+    gzip::{self, Encoding},
+    held::Allowance,
+    packer::Packer,
+};
+
+/// The body of a request. It ends in an error, which resets the call at the server, once nobody waits for the answer.
+pub(super) struct Sending {
+    body: Body,
+    packing: Option<Packing>,
+    given_up: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// Which messages of a request are compressed.
+struct Packing {
+    packer: Packer,
+    usual: bool,
+    chosen: Option<Compression>,
+}
+
+impl Packing {
+    fn of(core: &Core, options: &CallOptions) -> Option<Self> {
+        let usual = options.compress.unwrap_or(core.args.compress);
+        let chosen = options.compression.as_ref();
+        let by_message = chosen.is_some_and(|chosen| options.compress.is_some() || chosen.has_said());
+        (usual || by_message).then(|| Self {
+            packer: Packer::default(),
+            usual,
+            chosen: chosen.cloned(),
+        })
+    }
+
+    fn pack(&mut self, data: &[u8]) -> Bytes {
+        let Self {
+            packer,
+            usual,
+            chosen,
+        } = self;
+        packer.pack(data, || {
+            let own = chosen.as_ref().and_then(Compression::take_next);
+            own.unwrap_or(*usual)
+        })
+    }
+}
+
+impl Sending {
+    /// Puts what belongs to the body into the headers of the call too.
+    pub(super) fn new(
+        body: Body,
+        core: &Core,
+        options: &CallOptions,
+        token: &CancellationToken,
+        headers: &mut HeaderMap,
+    ) -> Self {
+        let packing = Packing::of(core, options);
+        if packing.is_some() {
+            headers.insert(gzip::ENCODING, gzip::GZIP);
+        }
+        Self {
+            body,
+            packing,
+            given_up: Box::pin(token.clone().cancelled_owned()),
+        }
+    }
+}
+
+impl HttpBody for Sending {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let sending = &mut *self;
+        loop {
+            if sending.given_up.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Some(Err(given_up())));
+            }
+            let frame = ready!(Pin::new(&mut sending.body).poll_frame(cx));
+            let (Some(Ok(frame)), Some(packing)) = (&frame, &mut sending.packing) else {
+                return Poll::Ready(frame);
+            };
+            let packed = match frame.data_ref() {
+                Some(data) => packing.pack(data),
+                None => return Poll::Ready(None),
+            };
+            if !packed.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(packed))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
+
+/// What the answer to a call has to do with the call.
+pub(super) struct Awaited<'a> {
+    pub(super) active: Active,
+    pub(super) options: CallOptions,
+    pub(super) deadline: Option<&'a Deadline>,
+    pub(super) token: &'a CancellationToken,
+    pub(super) ending: DropGuard,
+}
+
+impl Awaited<'_> {
+    /// Watches the answer: to its deadline, its end, and its compressed messages.
+    pub(super) fn watch(self, response: Response<Body>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        let packed = gzip::encoding(&parts.headers) == Encoding::Gzip;
+        if packed {
+            parts.headers.remove(gzip::ENCODING);
+        }
+        let most = self.active.core().args.most_received;
+        let receiving = Body::new(Receiving {
+            body,
+            messages: Messages::new(most, packed, Allowance::new(usize::MAX)),
+            compression: self.options.compression,
+            given_up: Box::pin(self.token.clone().cancelled_owned()),
+            running: Some((self.active, self.ending)),
+        });
+        let body = match self.deadline {
+            Some(deadline) => Body::new(Outgoing::new(receiving, deadline)),
+            None => receiving,
+        };
+        Response::from_parts(parts, body)
+    }
+}
+
+/// The body of an answer.
+struct Receiving {
+    body: Body,
+    messages: Messages,
+    compression: Option<Compression>,
+    given_up: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Nothing once it has ended.
+    running: Option<(Active, DropGuard)>,
+}
+
+impl Receiving {
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        core: &Core,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        loop {
+            match self.messages.next() {
+                Ok(Some(piece)) => {
+                    if let Some(compression) = &self.compression {
+                        compression.note_compressed(self.messages.was_compressed());
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                Ok(None) => {}
+                Err(refusal) => return Poll::Ready(Some(Err(refused(refusal)))),
+            }
+            if self.given_up.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Some(Err(cancelled("the call was cancelled"))));
+            }
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(status)) => return Poll::Ready(Some(Err(core.torn(status)))),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.messages.feed(data),
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+            }
+        }
+    }
+}
+
+impl HttpBody for Receiving {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let Some(running) = self.running.take() else {
+            return Poll::Ready(None);
+        };
+        let polled = self.poll_piece(cx, running.0.core());
+        let goes_on = match &polled {
+            Poll::Pending => true,
+            Poll::Ready(Some(Ok(frame))) => frame.is_data(),
+            Poll::Ready(None | Some(Err(_))) => false,
+        };
+        if goes_on {
+            self.running = Some(running);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.running.is_none() || (self.body.is_end_stream() && self.messages.is_drained())
+    }
+}
+
+fn refused(refusal: Refusal) -> Status {
+    match refusal {
+        Refusal::Long(_) | Refusal::LongUnpacked | Refusal::Busy => wire::status(
+            ErrorKind::Exhausted,
+            "a message of the answer is over the limit of this channel",
+        ),
+        Refusal::Malformed => wire::status(ErrorKind::Internal, "a message of the answer is not gzip"),
+    }
+}
