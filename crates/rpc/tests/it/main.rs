@@ -13,7 +13,14 @@ mod channel;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod flood;
+/// The examples of docs/grpc.md.
+#[cfg(test)]
+#[path = "../../examples/hello/main.rs"]
+#[expect(dead_code, reason = "its own main is for people")]
+mod hello;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
