@@ -46,6 +46,14 @@ impl AuthContext {
         PeerInfo::of(extensions).map(Self::from)
     }
 
+    /// That of a call which came over no listener.
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            security: SecurityLevel::None,
+            properties: BTreeMap::new(),
+        }
+    }
+
     /// How secure the connection is.
     #[must_use]
     pub const fn security(&self) -> SecurityLevel {

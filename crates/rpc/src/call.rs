@@ -57,6 +57,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Said {
     headers: Option<HeaderMap>,
+    /// What goes along with the first headers, whenever they go.
+    beside: HeaderMap,
     headers_gone: bool,
     trailers: HeaderMap,
     compress: Option<bool>,
@@ -145,10 +147,7 @@ impl Call {
     /// Adds metadata to what the caller gets after the last message, also when the call succeeds. It may be
     /// called for as long as the answer runs, so it may tell what came of a stream.
     pub fn add_trailing_metadata(&self, metadata: MetadataMap) {
-        let mut said = self.said();
-        for (name, value) in &kept(metadata) {
-            said.trailers.append(name.clone(), value.clone());
-        }
+        extend(&mut self.said().trailers, &kept(metadata));
     }
 
     /// Says whether messages of the answer are compressed where the caller takes gzip. To be said before the
@@ -193,8 +192,9 @@ impl Call {
     /// The initial metadata that is to be sent at once, where there is some.
     pub(crate) fn take_early(&self) -> Option<HeaderMap> {
         let mut said = self.said();
-        let early = said.headers.take()?;
+        let mut early = said.headers.take()?;
         said.headers_gone = true;
+        extend(&mut early, &std::mem::take(&mut said.beside));
         Some(early)
     }
 
@@ -202,7 +202,20 @@ impl Call {
     pub(crate) fn take_headers(&self) -> Option<HeaderMap> {
         let mut said = self.said();
         said.headers_gone = true;
-        said.headers.take()
+        let mut headers = std::mem::take(&mut said.beside);
+        match said.headers.take() {
+            Some(own) if headers.is_empty() => Some(own),
+            Some(own) => {
+                extend(&mut headers, &own);
+                Some(headers)
+            }
+            None => (!headers.is_empty()).then_some(headers),
+        }
+    }
+
+    /// Has metadata go along with the first headers, without hurrying them.
+    pub(crate) fn add_initial_metadata(&self, metadata: MetadataMap) {
+        extend(&mut self.said().beside, &kept(metadata));
     }
 
     pub(crate) fn take_trailers(&self) -> HeaderMap {
@@ -229,6 +242,13 @@ impl Call {
     }
 }
 
+/// Adds all entries, besides those that are there.
+pub(crate) fn extend(headers: &mut HeaderMap, more: &HeaderMap) {
+    for (name, value) in more {
+        headers.append(name.clone(), value.clone());
+    }
+}
+
 /// Metadata without the names that are the protocol's own.
 fn kept(metadata: MetadataMap) -> HeaderMap {
     let mut headers = metadata.into_headers();
@@ -249,11 +269,16 @@ impl Watched {
     pub(crate) fn finish(&self, end: End) {
         self.0.finish(end);
     }
+
+    /// Ends the call of which nobody takes more.
+    pub(crate) fn leave(&self) {
+        let late = self.0.deadline().is_some_and(Deadline::is_expired);
+        self.finish(if late { End::DeadlinePassed } else { End::Cancelled });
+    }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let late = self.0.deadline().is_some_and(Deadline::is_expired);
-        self.finish(if late { End::DeadlinePassed } else { End::Cancelled });
+        self.leave();
     }
 }

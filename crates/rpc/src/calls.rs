@@ -1,8 +1,8 @@
 //! A set of gRPC services behind the rules that hold for every call.
 //!
 //! What it leaves to others: which services there are, and who may call them. Steps, in order: method and
-//! content type, path grammar, deadline, compression, message limit, handler, trailers; a panic in a handler is
-//! answered INTERNAL.
+//! content type, path grammar, deadline, compression, message limit, who calls (`guard`), handler, trailers; a panic in
+//! a handler is answered INTERNAL.
 
 use std::{
     convert::Infallible,
@@ -14,18 +14,22 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body as _;
 use model::ErrorKind;
 use tasks::Clock;
 use tonic::{body::Body, metadata::MetadataMap, service::Routes};
 use tower::Service;
 
 use crate::{
-    Call, CallLimits, Deadline, RequestId,
+    Authenticator, Call, CallCredentials, CallLimits, Deadline, Json, RequestId,
     body::Incoming,
+    form::Form,
     framing::Messages,
+    guard::Guard,
     gzip::{self, Encoding},
     held::Allowance,
+    json::{self, Translated, Translator},
     path,
     reply::Running,
 };
@@ -34,24 +38,31 @@ use crate::{
 const LOGGED: usize = 128;
 
 /// gRPC services with deadline, limits and path rules around them; given to [`crate::serve()`] or to `gateway`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Calls {
     routes: Routes,
     limits: CallLimits,
     allowance: Allowance,
     clock: Clock,
-    greeting: Option<Greeting>,
+    json: Option<Json>,
+    /// What is asked and said before a handler begins; nothing where nothing is.
+    before: Option<Arc<Before>>,
 }
 
-/// Says what is sent before a call's first message is read.
-#[derive(Clone)]
-struct Greeting(Arc<Greet>);
+/// What happens between the head of a call and its handler.
+#[derive(Clone, Default)]
+struct Before {
+    guard: Guard,
+    greeting: Option<Arc<Greet>>,
+}
 
 type Greet = dyn Fn(&Call, &MetadataMap) -> Option<MetadataMap> + Send + Sync;
 
-impl fmt::Debug for Greeting {
+impl fmt::Debug for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Greeting")
+        f.debug_struct("Calls")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,6 +70,7 @@ impl fmt::Debug for Greeting {
 struct Head {
     deadline: Option<Deadline>,
     packed: bool,
+    form: Form,
 }
 
 impl Calls {
@@ -70,7 +82,8 @@ impl Calls {
             allowance: Allowance::new(limits.arriving_bytes),
             limits,
             clock: Clock::system(),
-            greeting: None,
+            json: None,
+            before: None,
         }
     }
 
@@ -80,10 +93,41 @@ impl Calls {
     /// metadata that the handler's response carries is not sent any more.
     #[must_use]
     pub fn with_greeting(
-        mut self,
+        self,
         greeting: impl Fn(&Call, &MetadataMap) -> Option<MetadataMap> + Send + Sync + 'static,
     ) -> Self {
-        self.greeting = Some(Greeting(Arc::new(greeting)));
+        self.with(|before| before.greeting = Some(Arc::new(greeting)))
+    }
+
+    /// Asks this about every call before any message of it is read. Whom it gives is found by handlers among the
+    /// extensions of their request; whom it refuses reaches none.
+    #[must_use]
+    pub fn with_authenticator(self, authenticator: impl Authenticator) -> Self {
+        self.with(|before| before.guard.set_authenticator(authenticator))
+    }
+
+    /// Has these credentials go along with every answer, in its initial metadata: what a caller's call credentials are,
+    /// the other way. They are asked for each call before its handler. A call over a connection that is less safe than
+    /// they need is refused with UNAUTHENTICATED, and nothing of them is sent. Several may be given; all are sent.
+    #[must_use]
+    pub fn with_credentials(self, credentials: impl CallCredentials + 'static) -> Self {
+        self.with(|before| before.guard.add_credentials(credentials))
+    }
+
+    /// Takes calls in JSON too, with the content type `application/grpc+json`. Without this they are refused.
+    #[must_use]
+    pub fn with_json(mut self, json: Json) -> Self {
+        self.json = Some(json);
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Before)) -> Self {
+        let mut before = self
+            .before
+            .take()
+            .map_or_else(Before::default, Arc::unwrap_or_clone);
+        change(&mut before);
+        self.before = Some(Arc::new(before));
         self
     }
 
@@ -92,9 +136,11 @@ impl Calls {
         if request.method() != Method::POST {
             return Err(Box::new(plain(StatusCode::METHOD_NOT_ALLOWED)));
         }
-        if !is_grpc(request.headers()) {
-            return Err(Box::new(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
-        }
+        let form = match Form::of(request.headers()) {
+            Some(Form::Proto) => Form::Proto,
+            Some(Form::Json) if self.json.is_some() => Form::Json,
+            Some(Form::Json) | None => return Err(Box::new(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE))),
+        };
         let asked = request.uri().path_and_query().map_or("", |asked| asked.as_str());
         if !path::names_a_method(asked) {
             return Err(refusal(ErrorKind::Unimplemented, "the path names no method"));
@@ -106,15 +152,12 @@ impl Calls {
         };
         let deadline = Deadline::of(request.headers(), &self.clock);
         let deadline = deadline.map_err(|fault| refusal(ErrorKind::Invalid, fault))?;
-        Ok(Head { deadline, packed })
+        Ok(Head {
+            deadline,
+            packed,
+            form,
+        })
     }
-}
-
-/// Tells whether the headers announce gRPC messages (and not gRPC-Web).
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let announced = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    let rest = announced.and_then(|bytes| bytes.strip_prefix(b"application/grpc"));
-    matches!(rest, Some([] | [b'+' | b';', ..]))
 }
 
 fn refusal(kind: ErrorKind, text: &str) -> Box<Response<Body>> {
@@ -164,12 +207,6 @@ impl Service<Request<Body>> for Calls {
 impl Calls {
     fn begin(&self, mut request: Request<Body>, head: Head) -> Running {
         let call = Call::new(request.uri().path_and_query().cloned(), head.deadline.clone());
-        if let Some(Greeting(greeting)) = &self.greeting {
-            let metadata = MetadataMap::from_headers(request.headers().clone());
-            if let Some(early) = greeting(&call, &metadata) {
-                call.send_initial_metadata(early);
-            }
-        }
         let gzip = gzip::is_accepted(request.headers());
         // Messages come out unpacked.
         request.headers_mut().remove(gzip::ENCODING);
@@ -180,9 +217,20 @@ impl Calls {
         let most = self.limits.message_bytes;
         let messages = Messages::new(most, head.packed, self.allowance.clone());
         let watching = call.clone();
-        let request = request.map(|body| Body::new(Incoming::new(body, most, messages, watching)));
+        let mut request = request.map(|body| Body::new(Incoming::new(body, most, messages, watching)));
+        let mut answered = None;
+        if head.form == Form::Json
+            && let Some(json) = &self.json
+            && let Some(method) = json.method(call.method()).cloned()
+        {
+            let translator = Translator::from_json(method.asked, most);
+            request = request.map(|body| Translated::body(body, translator, json::Fault::Error));
+            answered = Some(Translator::to_json(method.answered));
+        }
         let routes = self.routes.clone();
-        Running::new(Box::pin(answer(routes, request)), call, gzip)
+        let before = self.before.clone();
+        let work = answer(routes, request, before, call.clone(), answered);
+        Running::new(Box::pin(work), call, gzip, head.form)
     }
 }
 
@@ -218,14 +266,59 @@ impl Future for Answering {
     }
 }
 
-async fn answer(mut routes: Routes, request: Request<Body>) -> Response<Body> {
-    let answered = AssertUnwindSafe(async { routes.call(request).await }).catch_unwind();
-    match answered.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
+async fn answer(
+    routes: Routes,
+    request: Request<Body>,
+    before: Option<Arc<Before>>,
+    call: Call,
+    translator: Option<Translator>,
+) -> Response<Body> {
+    let handled = async {
+        match before {
+            None => handle(routes, request).await,
+            Some(before) => before.handle(routes, request, &call).await,
+        }
+    };
+    let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
+        Ok(response) => response,
         Err(_panic) => {
             tracing::error!("a handler panicked");
             wire::status(ErrorKind::Internal, "").into_http()
         }
+    };
+    let Some(translator) = translator else {
+        return response;
+    };
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, Form::Json.content_type());
+    if response.body().is_end_stream() {
+        return response;
+    }
+    response.map(|body| Translated::body(body, translator, json::Fault::Trailers))
+}
+
+async fn handle(mut routes: Routes, request: Request<Body>) -> Response<Body> {
+    match routes.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+impl Before {
+    async fn handle(&self, routes: Routes, mut request: Request<Body>, call: &Call) -> Response<Body> {
+        if !self.guard.is_open()
+            && let Err(status) = self.guard.admit(&mut request, call).await
+        {
+            return status.into_http();
+        }
+        if let Some(greeting) = &self.greeting {
+            let metadata = MetadataMap::from_headers(std::mem::take(request.headers_mut()));
+            if let Some(early) = greeting(call, &metadata) {
+                call.send_initial_metadata(early);
+            }
+            *request.headers_mut() = metadata.into_headers();
+        }
+        handle(routes, request).await
     }
 }

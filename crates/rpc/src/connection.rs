@@ -2,7 +2,7 @@
 //!
 //! What it leaves to others: accepting (`serve`), and every rule about requests (the service).
 
-use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -18,10 +18,12 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
+use uuid::Uuid;
 
 use crate::{
     Limits, PeerInfo, Security, TlsSource,
     link::{self, Admission, Door, Entrance, Links, Way},
+    overdue,
     seats::Seat,
     stream::{Io, Stream, Version},
     strict::{Follower, Switch, Upgrading},
@@ -43,11 +45,11 @@ pub(crate) struct Shared<S> {
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
     pub(crate) cut: CancellationToken,
-    pub(crate) one: Builder<Spawner>,
-    pub(crate) two: Builder<Spawner>,
+    pub(crate) one: Builder<Driver>,
+    pub(crate) two: Builder<Driver>,
 }
 
-/// Starts the parts of an HTTP/2 connection as owned tasks.
+/// Starts the parts of an HTTP/2 connection that calls as owned tasks.
 #[derive(Clone)]
 pub(crate) struct Spawner(pub(crate) Tasks);
 
@@ -61,9 +63,33 @@ where
     }
 }
 
+/// Starts the calls of an HTTP/2 connection that answers as owned tasks, and ends those that are over.
+#[derive(Clone)]
+pub(crate) struct Driver {
+    tasks: Tasks,
+    grace: Duration,
+}
+
+impl<F> hyper::rt::Executor<F> for Driver
+where
+    F: Future + Send + 'static,
+{
+    fn execute(&self, work: F) {
+        let grace = self.grace;
+        self.tasks.spawn("call", Policy::MayEnd, async move {
+            if overdue::drive(work, grace).await.is_none() {
+                tracing::debug!("a call past its deadline was cut: its caller takes nothing");
+            }
+        });
+    }
+}
+
 /// The HTTP/1.1 and the HTTP/2 side of a listener with these limits.
-pub(crate) fn builders(limits: &Limits, tasks: &Tasks) -> (Builder<Spawner>, Builder<Spawner>) {
-    let mut builder = Builder::new(Spawner(tasks.clone()));
+pub(crate) fn builders(limits: &Limits, tasks: &Tasks) -> (Builder<Driver>, Builder<Driver>) {
+    let mut builder = Builder::new(Driver {
+        tasks: tasks.clone(),
+        grace: limits.drain,
+    });
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -104,11 +130,19 @@ where
     };
     match opened {
         Ok(Opened::Http(stream, version, peer)) => {
-            talk(*stream, version, peer, seat, &shared, Box::pin(pending())).await;
+            let ends = Ends {
+                until: Box::pin(pending()),
+                age: shared.limits.age.map(spread),
+            };
+            talk(*stream, version, peer, seat, &shared, ends).await;
         }
         Ok(Opened::Forward(stream, peer, admission)) => {
             seat.keep();
-            talk(*stream, Version::Two, peer, seat, &shared, admission.until).await;
+            let ends = Ends {
+                until: admission.until,
+                age: None,
+            };
+            talk(*stream, Version::Two, peer, seat, &shared, ends).await;
         }
         Ok(Opened::Reversed(tls, admission, links)) => {
             seat.keep();
@@ -240,13 +274,27 @@ fn wanted_version(io: &Io) -> Option<Version> {
     }
 }
 
+/// What ends a connection besides its peer and its listener.
+struct Ends {
+    /// The end of what it was let in for.
+    until: BoxFuture<'static, ()>,
+    /// How old it may become.
+    age: Option<Duration>,
+}
+
+/// An age within a tenth of this one, so that connections which came together do not all go together.
+fn spread(age: Duration) -> Duration {
+    let [byte, ..] = *Uuid::new_v4().as_bytes();
+    age.mul_f64(0.9 + 0.2 * f64::from(byte) / 255.0)
+}
+
 async fn talk<S>(
     mut stream: Stream,
     version: Version,
     peer: PeerInfo,
     seat: Seat,
     shared: &Shared<S>,
-    until: BoxFuture<'static, ()>,
+    Ends { until, age }: Ends,
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -278,18 +326,36 @@ async fn talk<S>(
     };
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let stopping = shared.tasks.token();
-    tokio::select! {
+    let limits = &shared.limits;
+    let aged = async {
+        match age {
+            Some(age) => tokio::time::sleep(age).await,
+            None => pending().await,
+        }
+    };
+    let grace = tokio::select! {
         biased;
-        ended = connection.as_mut() => return log_end(address, ended),
+        ended = overdue::drive(connection.as_mut(), limits.drain) => {
+            return log_end(address, ended.unwrap_or(Ok(())));
+        }
         () = seat.yielded() => return,
         () = until => return,
-        () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
+        () = stopping.cancelled() => limits.drain,
+        () = aged => limits.age_grace,
+    };
+    connection.as_mut().graceful_shutdown();
+    let stopped = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(limits.drain).await;
+    };
     tokio::select! {
         biased;
-        ended = connection.as_mut() => log_end(address, ended),
+        ended = overdue::drive(connection.as_mut(), limits.drain) => {
+            log_end(address, ended.unwrap_or(Ok(())));
+        }
         () = shared.cut.cancelled() => {}
-        () = tokio::time::sleep(shared.limits.drain) => {}
+        () = stopped => {}
+        () = tokio::time::sleep(grace) => {}
     }
 }
 

@@ -7,8 +7,9 @@
 //!
 //! Path of a request: TCP accept -> TLS within a deadline -> HTTP version by its first bytes -> header limits
 //! -> [`PeerInfo`] put into the extensions -> the service. In [`Calls`]: [`RequestId`] -> path grammar -> content type ->
-//! deadline -> compression -> message limit -> handler -> messages -> trailers. A handler finds its [`Call`],
-//! [`Deadline`], [`RequestId`] and [`AuthContext`] among the extensions.
+//! deadline -> compression -> message limit -> [`Authenticator`] -> handler -> messages -> trailers. A handler finds its
+//! [`Call`], [`Deadline`], [`RequestId`] and [`AuthContext`] among the extensions; one in blocking code runs on
+//! [`Workers`]. [`Json`] writes the messages of the same services another way.
 //!
 //! Invariants: no error of a connection ends the accept loop; no peer that stays silent holds a place for
 //! longer than its deadline; a stop ends every connection within its grace; a call past its deadline ends
@@ -33,13 +34,17 @@ mod connection;
 mod credentials;
 mod deadline;
 mod error;
+mod form;
 mod framing;
+mod guard;
 mod gzip;
 mod held;
+mod json;
 mod limits;
 mod line;
 pub mod link;
 mod listen;
+mod overdue;
 mod packer;
 mod path;
 mod peer;
@@ -51,6 +56,7 @@ mod stream;
 mod strict;
 mod tls;
 mod trust;
+mod workers;
 
 pub use address::ListenAddress;
 pub use auth::{AuthContext, SecurityLevel};
@@ -65,6 +71,8 @@ pub use credentials::{
 };
 pub use deadline::Deadline;
 pub use error::Error;
+pub use guard::{Arriving, Authenticator};
+pub use json::{Json, JsonChannel};
 pub use limits::{CallLimits, Limits};
 pub use listen::{Listener, Security};
 pub use peer::PeerInfo;
@@ -73,3 +81,4 @@ pub use serve::{Serving, serve};
 pub use strict::Upgrading;
 pub use tls::{ClientCertificates, Identity, TlsSource, server_config};
 pub use trust::{Fingerprint, Trust};
+pub use workers::{Received, Replies, Workers};

@@ -24,8 +24,14 @@ pub struct Limits {
     pub ping_every: Duration,
     /// How long its answer may take.
     pub ping_wait: Duration,
-    /// How long running calls may take to end after a stop; what runs then is cut.
+    /// How long running calls may take to end after a stop; what runs then is cut. So is a call that long past its
+    /// deadline whose caller takes nothing.
     pub drain: Duration,
+    /// How old a connection may become, within a tenth; then its peer is told to make no new calls on it. Links have
+    /// no age. Nothing: as old as it likes.
+    pub age: Option<Duration>,
+    /// How long the calls on a connection of that age may take to end; what runs then is cut.
+    pub age_grace: Duration,
 }
 
 impl Default for Limits {
@@ -40,6 +46,8 @@ impl Default for Limits {
             ping_every: Duration::from_secs(30),
             ping_wait: Duration::from_secs(20),
             drain: Duration::from_secs(5),
+            age: None,
+            age_grace: Duration::from_secs(60),
         }
     }
 }

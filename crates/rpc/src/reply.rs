@@ -5,11 +5,12 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, Response, header};
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep};
 use tonic::{Status, body::Body};
@@ -17,8 +18,10 @@ use tonic::{Status, body::Body};
 use crate::{
     Call, End,
     body::{expired, expired_trailers},
-    call::Watched,
+    call::{Watched, extend},
+    form::Form,
     gzip,
+    overdue::{self, Overdue},
     packer::Packer,
 };
 
@@ -34,11 +37,12 @@ pub(crate) struct Running {
     watched: Watched,
     until: Option<Pin<Box<Sleep>>>,
     gzip: bool,
+    form: Form,
 }
 
 impl Running {
-    /// Begins with a handler; `gzip` says that the caller understands it.
-    pub(crate) fn new(handler: Handler, call: Call, gzip: bool) -> Self {
+    /// Begins with a handler that answers in a form; `gzip` says that the caller understands it.
+    pub(crate) fn new(handler: Handler, call: Call, gzip: bool, form: Form) -> Self {
         let until = call.deadline().map(|deadline| {
             let until = Instant::from_std(deadline.at());
             Box::pin(tokio::time::sleep_until(until))
@@ -48,6 +52,7 @@ impl Running {
             watched: Watched(call),
             until,
             gzip,
+            form,
         }
     }
 
@@ -77,19 +82,16 @@ impl Running {
             Begun::Early(headers) => {
                 let (mut parts, ()) = Response::new(()).into_parts();
                 parts.headers = headers;
-                let kind = HeaderValue::from_static("application/grpc");
-                parts.headers.insert(header::CONTENT_TYPE, kind);
-                let reply = Reply {
-                    packer: announced(&self.watched.0, self.gzip, &mut parts.headers),
-                    source: Source::Handler(self.handler),
-                    watched: self.watched,
-                    until: self.until,
-                };
+                parts
+                    .headers
+                    .insert(header::CONTENT_TYPE, self.form.content_type());
+                let packer = announced(&self.watched.0, self.gzip, &mut parts.headers);
+                let reply = Reply::new(Source::Handler(self.handler), self.watched, self.until, packer);
                 Response::from_parts(parts, Body::new(reply))
             }
             Begun::Expired => {
                 let mut response = expired().into_http();
-                extend(response.headers_mut(), self.watched.0.take_trailers());
+                extend(response.headers_mut(), &self.watched.0.take_trailers());
                 response
             }
         }
@@ -102,19 +104,15 @@ impl Running {
         let call = &watched.0;
         let (mut parts, body) = response.into_parts();
         if let Some(headers) = call.take_headers() {
-            extend(&mut parts.headers, headers);
+            extend(&mut parts.headers, &headers);
         }
         if parts.headers.contains_key(STATUS) || body.is_end_stream() {
-            extend(&mut parts.headers, call.take_trailers());
+            extend(&mut parts.headers, &call.take_trailers());
             watched.finish(End::Answered);
             return Response::from_parts(parts, body);
         }
-        let reply = Reply {
-            packer: announced(call, gzip, &mut parts.headers),
-            source: Source::Body(body),
-            watched,
-            until,
-        };
+        let packer = announced(call, gzip, &mut parts.headers);
+        let reply = Reply::new(Source::Body(body), watched, until, packer);
         Response::from_parts(parts, Body::new(reply))
     }
 }
@@ -129,34 +127,80 @@ pub(crate) enum Begun {
     Expired,
 }
 
-/// Adds all entries, besides those that are there.
-fn extend(headers: &mut HeaderMap, more: HeaderMap) {
-    for (name, value) in &more {
-        headers.append(name.clone(), value.clone());
-    }
-}
-
 /// Where the next frame of an answer comes from.
 enum Source {
     Handler(Handler),
     Body(Body),
+    /// The deadline has passed; the caller has still to be told.
+    Late,
     Ended,
 }
 
 /// The body of an answer.
 struct Reply {
-    source: Source,
-    watched: Watched,
-    until: Option<Pin<Box<Sleep>>>,
+    work: Arc<Mutex<Work>>,
     packer: Option<Packer>,
 }
 
+/// The part of an answer that ends at its deadline also while nobody asks for more.
+struct Work {
+    source: Source,
+    watched: Watched,
+    until: Option<Pin<Box<Sleep>>>,
+}
+
 impl Reply {
+    fn new(source: Source, watched: Watched, until: Option<Pin<Box<Sleep>>>, packer: Option<Packer>) -> Self {
+        let has_deadline = until.is_some();
+        let work = Arc::new(Mutex::new(Work {
+            source,
+            watched,
+            until,
+        }));
+        if has_deadline {
+            overdue::look_after(Arc::<Mutex<Work>>::clone(&work));
+        }
+        Self { work, packer }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        locked(&self.work).leave();
+    }
+}
+
+fn locked(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
+    work.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Overdue for Mutex<Work> {
+    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut work = locked(self);
+        match work.source {
+            Source::Ended => return Poll::Pending,
+            Source::Late => return Poll::Ready(()),
+            Source::Handler(_) | Source::Body(_) => {}
+        }
+        let over = match &mut work.until {
+            Some(until) => until.as_mut().poll(cx),
+            None => Poll::Pending,
+        };
+        if over.is_ready() {
+            work.source = Source::Late;
+            work.watched.finish(End::DeadlinePassed);
+        }
+        over
+    }
+}
+
+impl Work {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let call = &self.watched.0;
         loop {
             match &mut self.source {
                 Source::Ended => return Poll::Ready(None),
+                Source::Late => return Poll::Ready(Some(Ok(self.late()))),
                 Source::Handler(handler) => {
                     let Poll::Ready(response) = call.scope(|| handler.as_mut().poll(cx)) else {
                         return Poll::Pending;
@@ -173,12 +217,55 @@ impl Reply {
         }
     }
 
+    /// The next frame: a message, the trailers or nothing more.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = match self.poll_source(cx) {
+            Poll::Ready(None) => {
+                self.source = Source::Ended;
+                self.watched.finish(End::Answered);
+                return Poll::Ready(None);
+            }
+            Poll::Ready(Some(Err(status))) => {
+                self.source = Source::Ended;
+                return Poll::Ready(Some(Err(status)));
+            }
+            Poll::Ready(Some(Ok(frame))) => Some(frame),
+            Poll::Pending => None,
+        };
+        let frame = match frame.map(Frame::into_trailers) {
+            Some(Ok(trailers)) => return Poll::Ready(Some(Ok(self.last(trailers, End::Answered)))),
+            Some(Err(frame)) => Some(frame),
+            None => None,
+        };
+        // Asked for each message too: a stream that never pauses has a deadline as well.
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Some(Ok(self.late())));
+        }
+        match frame {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Poll::Pending,
+        }
+    }
+
+    /// The last frame of a call whose deadline has passed.
+    fn late(&mut self) -> Frame<Bytes> {
+        self.last(expired_trailers(), End::DeadlinePassed)
+    }
+
     /// The last frame.
     fn last(&mut self, mut trailers: HeaderMap, end: End) -> Frame<Bytes> {
-        extend(&mut trailers, self.watched.0.take_trailers());
+        extend(&mut trailers, &self.watched.0.take_trailers());
         self.source = Source::Ended;
         self.watched.finish(end);
         Frame::trailers(trailers)
+    }
+
+    /// Nobody takes anything any more.
+    fn leave(&mut self) {
+        self.source = Source::Ended;
+        self.watched.leave();
     }
 }
 
@@ -190,39 +277,17 @@ impl HttpBody for Reply {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let reply = &mut *self;
+        let Self { work, packer } = &mut *self;
+        let mut work = locked(work);
         loop {
-            let frame = match reply.poll_source(cx) {
-                Poll::Ready(None) => {
-                    reply.source = Source::Ended;
-                    reply.watched.finish(End::Answered);
-                    return Poll::Ready(None);
-                }
-                Poll::Ready(Some(Err(status))) => {
-                    reply.source = Source::Ended;
-                    return Poll::Ready(Some(Err(status)));
-                }
-                Poll::Ready(Some(Ok(frame))) => Some(frame),
-                Poll::Pending => None,
+            let next = ready!(work.poll_frame(cx));
+            let (Some(packer), Some(Ok(frame))) = (packer.as_mut(), &next) else {
+                return Poll::Ready(next);
             };
-            let frame = match frame.map(Frame::into_trailers) {
-                Some(Ok(trailers)) => return Poll::Ready(Some(Ok(reply.last(trailers, End::Answered)))),
-                Some(Err(frame)) => Some(frame),
-                None => None,
+            let Some(data) = frame.data_ref() else {
+                return Poll::Ready(next);
             };
-            // Asked for each message too: a stream that never pauses has a deadline as well.
-            if let Some(until) = &mut reply.until
-                && until.as_mut().poll(cx).is_ready()
-            {
-                return Poll::Ready(Some(Ok(reply.last(expired_trailers(), End::DeadlinePassed))));
-            }
-            let Some(frame) = frame else {
-                return Poll::Pending;
-            };
-            let (Some(packer), Some(data)) = (&mut reply.packer, frame.data_ref()) else {
-                return Poll::Ready(Some(Ok(frame)));
-            };
-            let packed = packer.pack(data, || reply.watched.0.compress_this());
+            let packed = packer.pack(data, || work.watched.0.compress_this());
             if !packed.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(packed))));
             }
@@ -230,7 +295,7 @@ impl HttpBody for Reply {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.source, Source::Ended)
+        matches!(locked(&self.work).source, Source::Ended)
     }
 }
 
