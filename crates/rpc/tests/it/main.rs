@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test owns its tasks by their handles")]
 
 #[cfg(test)]
+mod age;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod blocking;
@@ -16,11 +18,17 @@ mod credentials;
 mod examples;
 #[cfg(test)]
 mod flood;
+#[cfg(test)]
+mod guard;
 /// The examples of docs/grpc.md.
 #[cfg(test)]
 #[path = "../../examples/hello/main.rs"]
 #[expect(dead_code, reason = "its own main is for people")]
 mod hello;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod late;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
@@ -41,3 +49,5 @@ mod talker;
 mod trust;
 #[cfg(test)]
 mod two_sided;
+#[cfg(test)]
+mod workers;

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::Request;
@@ -17,7 +17,7 @@ use rpc::{
     Listener, PeerInfo, Security, Serving, Target, TlsSource, Trust, server_config,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tasks::Tasks;
+use tasks::{Clock, Tasks};
 use tokio::net::TcpStream;
 use tonic::{Response, Status, Streaming, body::Body, codegen::BoxStream, service::Routes};
 use wire::grpc::testing::{
@@ -90,6 +90,8 @@ pub(crate) struct Seen {
     pub(crate) uploads: Mutex<Vec<Result<i32, tonic::Code>>>,
     pub(crate) peers: Mutex<Vec<PeerInfo>>,
     pub(crate) deadlines: Mutex<Vec<Option<Duration>>>,
+    /// When each handler, or its stream, was dropped.
+    pub(crate) gone: Mutex<Vec<Instant>>,
 }
 
 impl Seen {
@@ -113,6 +115,7 @@ struct Running(Arc<Seen>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.gone.lock().unwrap().push(Clock::system().monotonic());
         self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }
