@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test owns its tasks by their handles")]
 
 #[cfg(test)]
+mod abuse;
+#[cfg(test)]
 mod age;
 #[cfg(test)]
 mod answers;
