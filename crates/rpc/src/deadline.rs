@@ -98,6 +98,16 @@ impl Deadline {
     }
 }
 
+/// A request that may take this long: its caller gives it up then, and its server is told of it.
+///
+/// A channel that has less time to give, or a call inside whose handler this one is made, ends it sooner.
+#[must_use]
+pub fn within<T>(message: T, longest: Duration) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(longest);
+    request
+}
+
 /// A length of time as the header says it: as exact as eight digits are.
 fn header_value(left: Duration) -> HeaderValue {
     let units = [

@@ -69,7 +69,7 @@ pub use connect::{Target, connect, connect_as, connect_lazy};
 pub use credentials::{
     AccessToken, CallContext, CallCredentials, ChannelCredentials, CompositeCallCredentials,
 };
-pub use deadline::Deadline;
+pub use deadline::{Deadline, within};
 pub use error::Error;
 pub use guard::{Arriving, Authenticator};
 pub use json::{Json, JsonChannel};

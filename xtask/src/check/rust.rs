@@ -25,6 +25,31 @@ const FORBIDDEN_ATTRIBUTES: &[(&str, &str)] = &[
 /// Methods that hand on the thing itself, so that what stands before them is still the receiver.
 const SAME_THING: &[&str] = &["clone", "as_ref", "borrow", "deref", "to_owned"];
 
+/// A word that gives away what is used, what that is, and what to do instead.
+type Part = (&'static str, &'static str, &'static str);
+
+const SERVE: &str = "use rpc::serve and rpc::connect";
+const CREDENTIALS: &str = "give rpc::CallCredentials to a channel, or rpc::Authenticator to rpc::Calls";
+
+/// Modules of tonic that only rpc uses.
+const TONIC_MODULES: &[Part] = &[
+    ("transport", "transport", SERVE),
+    ("interceptor", "interceptors", CREDENTIALS),
+];
+
+/// Names that nobody else gives to anything: who writes them uses tonic's.
+const TONIC_NAMES: &[Part] = &[
+    ("Interceptor", "interceptors", CREDENTIALS),
+    ("InterceptorLayer", "interceptors", CREDENTIALS),
+    ("InterceptedService", "interceptors", CREDENTIALS),
+    ("with_interceptor", "interceptors", CREDENTIALS),
+    (
+        "set_timeout",
+        "timeout",
+        "use rpc::within, or a deadline among rpc::CallOptions",
+    ),
+];
+
 /// Checks one Rust file of a crate with these dependencies.
 pub(crate) fn check(file: &File, dependencies: &BTreeSet<String>) -> Vec<Breach> {
     let path = &file.path;
@@ -47,7 +72,7 @@ pub(crate) fn check(file: &File, dependencies: &BTreeSet<String>) -> Vec<Breach>
     for at in 0..row.len() {
         breaches.extend(attribute(path, &row, at));
         breaches.extend(store_write(path, &row, at));
-        breaches.extend(transport(path, &row, at));
+        breaches.extend(of_tonic(path, &row, at));
         breaches.extend(re_export(path, &row, at, dependencies));
         breaches.extend(sleep(file, &row, at, &tests));
     }
@@ -139,23 +164,31 @@ fn receiver(row: &Row, dot: usize) -> Option<&str> {
     }
 }
 
-/// `tonic::transport` outside rpc, written as one path or inside a `use tonic::{..}`.
-fn transport(path: &str, row: &Row, at: usize) -> Option<Breach> {
-    if row.word(at) != Some("tonic") || !row.is_path_mark(at + 1) || exempt::lies_in(path, exempt::TRANSPORT)
-    {
+/// What only rpc uses of tonic, written as one path or inside a `use tonic::{..}`.
+fn of_tonic(path: &str, row: &Row, at: usize) -> Option<Breach> {
+    if exempt::lies_in(path, exempt::TRANSPORT) {
         return None;
     }
-    let line = match row.group_end(at + 3, Delimiter::Brace) {
-        None if row.word(at + 3) == Some("transport") => row.line(at + 3),
-        None => return None,
-        Some(end) => row.line((at + 3..end).find(|place| row.word(*place) == Some("transport"))?),
+    let among = |parts: &'static [Part], place| {
+        let part = parts.iter().find(|(word, ..)| row.word(place) == Some(*word))?;
+        let what = format!("tonic's {} outside rpc", part.1);
+        Some(Breach::new(path, row.line(place), what, part.2))
     };
-    Some(Breach::new(
-        path,
-        line,
-        "tonic's transport outside rpc",
-        "use rpc::serve and rpc::connect",
-    ))
+    if let Some(breach) = among(TONIC_NAMES, at) {
+        return Some(breach);
+    }
+    if row.word(at) != Some("tonic") {
+        return None;
+    }
+    let mut place = at;
+    while row.is_path_mark(place + 1) {
+        place += 3;
+        let end = row.group_end(place, Delimiter::Brace).unwrap_or(place);
+        if let Some(breach) = (place..=end).find_map(|place| among(TONIC_MODULES, place)) {
+            return Some(breach);
+        }
+    }
+    None
 }
 
 /// `pub use` of something that another crate made.

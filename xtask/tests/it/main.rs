@@ -336,6 +336,51 @@ fn what_no_source_may_write_fails() -> Result<()> {
 }
 
 #[test]
+fn what_only_rpc_uses_of_tonic_fails_elsewhere() -> Result<()> {
+    let tree = Fixture::new()?;
+    let ways = "//! Calls.
+use tonic::service::interceptor::InterceptorLayer;
+use tonic::{service::{Routes, interceptor}, Status};
+use tonic::{Request, service::Interceptor};
+use tonic::codegen::InterceptedService;
+use tonic::transport::Server;
+fn ways(mut request: Request<()>, endpoint: tonic::transport::Endpoint) {
+    GreeterServer::with_interceptor(greeter, check);
+    request.set_timeout(LONGEST);
+    outer!(request.set_timeout(LONGEST));
+    let routes: tonic::service::Routes = Routes::new(greeter);
+    let request = rpc::within(message, LONGEST);
+    stream.set_read_timeout(None);
+    let transport = Endpoint::of(service);
+}
+";
+    tree.write("crates/jobs/src/call.rs", ways)?;
+    tree.write("crates/rpc/Cargo.toml", &member("rpc", ""))?;
+    tree.write("crates/rpc/src/lib.rs", ways)?;
+    let interceptors = "tonic's interceptors outside rpc; cure: give rpc::CallCredentials to a channel, or rpc::Authenticator to rpc::Calls";
+    let transport = "tonic's transport outside rpc; cure: use rpc::serve and rpc::connect";
+    let timeout = "tonic's timeout outside rpc; cure: use rpc::within, or a deadline among rpc::CallOptions";
+    let mut expected: Vec<String> = [
+        (2, interceptors),
+        (3, interceptors),
+        (4, interceptors),
+        (5, interceptors),
+        (6, transport),
+        (7, transport),
+        (8, interceptors),
+        (9, timeout),
+        (10, timeout),
+    ]
+    .map(|(line, what)| format!("crates/jobs/src/call.rs:{line}: {what}"))
+    .into();
+    let mut found = tree.breaches()?;
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
 fn a_re_export_of_another_crate_fails() -> Result<()> {
     let tree = Fixture::new()?;
     let text = "//! Jobs.\nmod submit;\npub use submit::Submit;\npub use access::Actor;\npub(crate) use access::Permit;\nuse model::Id;\n";

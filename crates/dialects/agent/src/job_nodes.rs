@@ -26,7 +26,7 @@ use rpc::link::Reach;
 use tasks::{Backoff, Policy, Tasks};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Request, Status};
+use tonic::Status;
 use wire::soke::agent::v1::{self, job_agent_service_client::JobAgentServiceClient};
 
 use crate::{Machines, account, job_form};
@@ -279,12 +279,6 @@ impl OverLink {
     }
 }
 
-fn within<T>(message: T, longest: Duration) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(longest);
-    request
-}
-
 fn away(status: &Status) -> Error {
     Error::Away {
         kind: wire::kind(status.code()).unwrap_or(ErrorKind::Internal),
@@ -304,7 +298,7 @@ impl OnNode for OverLink {
     fn start(&self, order: Order) -> BoxFuture<'_, Result<(), Error>> {
         let (mut client, request) = (self.client.clone(), job_form::encode_order(order));
         Box::pin(async move {
-            let started = client.start_job(within(request, STEP)).await;
+            let started = client.start_job(rpc::within(request, STEP)).await;
             started.map(drop).map_err(|status| away(&status))
         })
     }
@@ -312,7 +306,9 @@ impl OnNode for OverLink {
     fn end(&self, job: JobId) -> BoxFuture<'_, Result<(), Error>> {
         let (mut client, job_id) = (self.client.clone(), job.to_string());
         Box::pin(async move {
-            let ended = client.end_job(within(v1::EndJobRequest { job_id }, STEP)).await;
+            let ended = client
+                .end_job(rpc::within(v1::EndJobRequest { job_id }, STEP))
+                .await;
             ended.map(drop).map_err(|status| away(&status))
         })
     }
@@ -320,7 +316,7 @@ impl OnNode for OverLink {
     fn observe(&self) -> BoxFuture<'_, Result<Vec<Report>, Error>> {
         let mut client = self.client.clone();
         Box::pin(async move {
-            let listed = client.list_jobs(within(v1::ListJobsRequest {}, LOOK)).await;
+            let listed = client.list_jobs(rpc::within(v1::ListJobsRequest {}, LOOK)).await;
             let listed = listed.map_err(|status| away(&status))?.into_inner();
             let reports: Option<Vec<Report>> = listed.jobs.into_iter().map(job_form::decode_report).collect();
             reports.ok_or_else(|| Error::Away {
@@ -334,7 +330,7 @@ impl OnNode for OverLink {
         let (mut client, job_id) = (self.client.clone(), job.to_string());
         Box::pin(async move {
             let forgotten = client
-                .forget_job(within(v1::ForgetJobRequest { job_id }, STEP))
+                .forget_job(rpc::within(v1::ForgetJobRequest { job_id }, STEP))
                 .await;
             forgotten.map(drop).map_err(|status| away(&status))
         })

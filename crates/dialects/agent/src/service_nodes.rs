@@ -17,7 +17,7 @@ use services::{
     Error,
     node::{Machine, Nodes, OnNode, Order, Report},
 };
-use tonic::{Request, Status, Streaming};
+use tonic::{Status, Streaming};
 use wire::soke::agent::v1::{self, service_agent_service_client::ServiceAgentServiceClient};
 
 use crate::{Machines, service_form};
@@ -91,12 +91,6 @@ struct OverLink {
     news: tokio::sync::Mutex<Option<Streaming<v1::WatchRunsResponse>>>,
 }
 
-fn within<T>(message: T, longest: Duration) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(longest);
-    request
-}
-
 /// What a node answered instead.
 fn refused(step: &'static str) -> impl FnOnce(Status) -> Error {
     move |status| Error::Node {
@@ -131,7 +125,7 @@ impl OnNode for OverLink {
     fn start(&self, order: Order) -> BoxFuture<'_, Result<(), Error>> {
         let (mut client, request) = (self.client.clone(), service_form::encode_order(order));
         Box::pin(async move {
-            let started = client.start_run(within(request, STEP)).await;
+            let started = client.start_run(rpc::within(request, STEP)).await;
             started
                 .map(drop)
                 .map_err(refused("start the service on its node"))
@@ -141,7 +135,9 @@ impl OnNode for OverLink {
     fn end(&self, run: RunId) -> BoxFuture<'_, Result<(), Error>> {
         let (mut client, run_id) = (self.client.clone(), run.to_string());
         Box::pin(async move {
-            let ended = client.end_run(within(v1::EndRunRequest { run_id }, STEP)).await;
+            let ended = client
+                .end_run(rpc::within(v1::EndRunRequest { run_id }, STEP))
+                .await;
             ended.map(drop).map_err(refused("end the service on its node"))
         })
     }
@@ -150,7 +146,7 @@ impl OnNode for OverLink {
         let mut client = self.client.clone();
         Box::pin(async move {
             let step = "ask a node for its services";
-            let listed = client.list_runs(within(v1::ListRunsRequest {}, LOOK)).await;
+            let listed = client.list_runs(rpc::within(v1::ListRunsRequest {}, LOOK)).await;
             let listed = listed.map_err(refused(step))?.into_inner();
             let reports: Option<Vec<Report>> =
                 listed.runs.into_iter().map(service_form::decode_report).collect();
@@ -166,7 +162,7 @@ impl OnNode for OverLink {
         let (mut client, run_id) = (self.client.clone(), run.to_string());
         Box::pin(async move {
             let forgotten = client
-                .forget_run(within(v1::ForgetRunRequest { run_id }, STEP))
+                .forget_run(rpc::within(v1::ForgetRunRequest { run_id }, STEP))
                 .await;
             forgotten
                 .map(drop)

@@ -18,7 +18,7 @@ use crate::CallCredentials;
 /// What one call wants; put it among the extensions of its request.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
-    /// When the call ends at the latest. A time allowed by the request itself (`Request::set_timeout`) counts too; the
+    /// When the call ends at the latest. A time allowed by the request itself ([`crate::within`]) counts too; the
     /// earlier of both holds.
     pub deadline: Option<Instant>,
     /// Waits for a connection instead of failing when there is none to be had now. Nothing: as the channel does.

@@ -133,12 +133,12 @@ impl Keeper {
 
     /// One heartbeat, and the next certificate where half of the present one's life has passed.
     async fn round(&mut self, longest: Duration) -> Result<(), Error> {
-        let mut beat = tonic::Request::new(v1::HeartbeatRequest {
+        let beat = v1::HeartbeatRequest {
             version: self.machine.version.clone(),
             cores: self.machine.cores,
             memory_bytes: self.machine.memory_bytes,
-        });
-        beat.set_timeout(longest);
+        };
+        let beat = rpc::within(beat, longest);
         refused("heartbeat", self.client.heartbeat(beat).await)?;
         let Some(membership) = &mut self.record.membership else {
             return Ok(());
@@ -147,11 +147,11 @@ impl Keeper {
         if !is_due(membership.given_at, membership.ends_at, now) {
             return Ok(());
         }
-        let mut request = tonic::Request::new(v1::RenewRequest {
+        let request = v1::RenewRequest {
             node_id: membership.node_id.clone(),
             certificate_request: self.record.keys.certificate_request()?,
-        });
-        request.set_timeout(longest);
+        };
+        let request = rpc::within(request, longest);
         let answer = refused("renew the certificate", self.client.renew(request).await)?;
         let certificate = answer.certificate.ok_or(Error::Answer { what: "certificate" })?;
         membership.chain = encoded(&certificate);
