@@ -105,7 +105,8 @@ impl<T> Iterator for Answers<T> {
     }
 }
 
-/// Sends the requests of a stream. Dropping it ends them.
+/// Sends the requests of a stream, until it is closed or dropped: either is their end, and the server takes what it has
+/// for all there is. Who gives up in the middle cancels the call ([`crate::Cancel`]) before that.
 #[derive(Debug)]
 pub struct Requests<T>(mpsc::Sender<T>);
 
@@ -114,5 +115,10 @@ impl<T> Requests<T> {
     #[must_use]
     pub fn send(&self, request: T) -> bool {
         self.0.blocking_send(request).is_ok()
+    }
+
+    /// Ends the requests.
+    pub fn close(self) {
+        drop(self);
     }
 }

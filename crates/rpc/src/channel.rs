@@ -7,8 +7,12 @@
 mod arguments;
 mod bodies;
 mod exchange;
+mod greeting;
 mod keep;
+mod kept;
 mod options;
+mod retry;
+mod service_config;
 
 use std::{
     convert::Infallible,
@@ -151,10 +155,13 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let options: CallOptions = request.extensions_mut().remove().unwrap_or_default();
-        let core = &self.handle.core;
+        let args = &self.handle.core.args;
+        let config = args.service_config.as_ref();
+        let method = config.and_then(|config| config.method(request.uri().path()).cloned());
         let allowed = Allowed {
             until: options.deadline,
-            usual: core.args.deadline,
+            longest: method.as_ref().and_then(|method| method.timeout),
+            usual: args.deadline,
         };
         let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, allowed);
         let token = match &options.cancel {
@@ -173,6 +180,7 @@ impl Service<Request<Body>> for Channel {
             let going = Going {
                 core: active.core(),
                 options: &options,
+                method: method.as_deref(),
                 deadline: deadline.as_ref(),
                 token: &token,
             };
@@ -185,6 +193,7 @@ impl Service<Request<Body>> for Channel {
             let awaited = Awaited {
                 active,
                 options,
+                method,
                 deadline: deadline.as_ref(),
                 token: &token,
                 ending,

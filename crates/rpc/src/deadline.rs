@@ -25,6 +25,8 @@ pub struct Deadline {
 pub(crate) struct Allowed {
     /// It ends here at the latest.
     pub(crate) until: Option<Instant>,
+    /// It takes this long at the most.
+    pub(crate) longest: Option<Duration>,
     /// It takes this long where it says nothing of its own.
     pub(crate) usual: Option<Duration>,
 }
@@ -61,13 +63,12 @@ impl Deadline {
             at,
             clock: clock.clone(),
         };
-        let own = [said, allowed.until.map(at)];
+        let after = |length: Option<Duration>| clock.monotonic().checked_add(length?).map(at);
+        let own = [said, allowed.until.map(at), after(allowed.longest)];
         let own = own.into_iter().flatten().min_by_key(Self::at);
-        let usual = || clock.monotonic().checked_add(allowed.usual?).map(at);
-        let earliest = [own.or_else(usual), Self::current()]
-            .into_iter()
-            .flatten()
-            .min_by_key(Self::at);
+        let own = own.or_else(|| after(allowed.usual));
+        let both = [own, Self::current()];
+        let earliest = both.into_iter().flatten().min_by_key(Self::at);
         if let Some(deadline) = &earliest {
             deadline.tell(headers);
         }

@@ -71,6 +71,12 @@ pub enum Error {
         /// What may be given.
         known: &'static str,
     },
+    /// The service config of a channel cannot be used.
+    #[error("read channel argument `grpc.service_config`: {fault}")]
+    ServiceConfig {
+        /// What is wrong with it.
+        fault: String,
+    },
     /// The system gives no thread for a channel whose calls are waited for.
     #[error("start the thread of a channel")]
     Thread {
@@ -103,6 +109,7 @@ impl Error {
             | Error::Material { .. }
             | Error::Tls { .. }
             | Error::ChannelArgument { .. }
+            | Error::ServiceConfig { .. }
             | Error::Target { .. } => ErrorKind::Invalid,
             Error::Listen { .. } | Error::Thread { .. } => ErrorKind::Precondition,
             Error::Connect { .. } => ErrorKind::Unavailable,

@@ -2,8 +2,9 @@
 //!
 //! What it leaves to others: acting on them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use super::service_config::ServiceConfig;
 use crate::{Error, error::shortened};
 
 /// The value of an argument.
@@ -43,6 +44,10 @@ pub struct ChannelArgs {
     pub(crate) user_agent: Option<String>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) wait_for_ready: bool,
+    pub(crate) retries: bool,
+    /// How much of a request is kept for another try.
+    pub(crate) most_kept: usize,
+    pub(crate) service_config: Option<Arc<ServiceConfig>>,
 }
 
 impl Default for ChannelArgs {
@@ -61,6 +66,9 @@ impl Default for ChannelArgs {
             user_agent: None,
             deadline: None,
             wait_for_ready: false,
+            retries: true,
+            most_kept: 256 * 1024,
+            service_config: None,
         }
     }
 }
@@ -69,7 +77,8 @@ impl Default for ChannelArgs {
 const KNOWN: &str = "grpc.keepalive_time_ms, grpc.keepalive_timeout_ms, grpc.keepalive_permit_without_calls, \
     grpc.client_idle_timeout_ms, grpc.initial_reconnect_backoff_ms, grpc.min_reconnect_backoff_ms, \
     grpc.max_reconnect_backoff_ms, grpc.max_receive_message_length, grpc.max_metadata_size, \
-    grpc.default_compression_algorithm (0 none, 2 gzip), grpc.primary_user_agent";
+    grpc.default_compression_algorithm (0 none, 2 gzip), grpc.primary_user_agent, grpc.enable_retries, \
+    grpc.per_rpc_retry_buffer_size, grpc.service_config";
 
 impl ChannelArgs {
     /// The values that gRPC documents.
@@ -117,6 +126,11 @@ impl ChannelArgs {
             "grpc.max_receive_message_length" => self.most_received = bytes()?,
             "grpc.max_metadata_size" => self.most_metadata = bytes()?,
             "grpc.default_compression_algorithm" => self.compress = choice(2)?,
+            "grpc.enable_retries" => self.retries = choice(1)?,
+            "grpc.per_rpc_retry_buffer_size" => {
+                self.most_kept = usize::try_from(bytes()?).unwrap_or(usize::MAX);
+            }
+            "grpc.service_config" => self.service_config = Some(service_config(&value)?),
             "grpc.primary_user_agent" => match value {
                 Argument::Text(text) if http::HeaderValue::from_str(&text).is_ok() => {
                     self.user_agent = Some(text)
@@ -141,6 +155,14 @@ impl ChannelArgs {
         self.wait_for_ready = wait;
         self
     }
+}
+
+fn service_config(value: &Argument) -> Result<Arc<ServiceConfig>, Error> {
+    let read = match value {
+        Argument::Text(text) => ServiceConfig::read(text),
+        Argument::Number(_) => Err("is no text".to_owned()),
+    };
+    read.map(Arc::new).map_err(|fault| Error::ServiceConfig { fault })
 }
 
 /// The waits between tries to connect: each 1.6 times the one before, spread by a fifth ("Connection Backoff").

@@ -4,20 +4,22 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use model::ErrorKind;
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 
 use super::{
     CallOptions, Compression,
-    exchange::{cancelled, given_up},
+    exchange::{STATUS, cancelled, given_up},
     keep::{Active, Core},
+    service_config::Method,
 };
 use crate::{
     Deadline,
@@ -124,6 +126,7 @@ impl HttpBody for Sending {
 pub(super) struct Awaited<'a> {
     pub(super) active: Active,
     pub(super) options: CallOptions,
+    pub(super) method: Option<Arc<Method>>,
     pub(super) deadline: Option<&'a Deadline>,
     pub(super) token: &'a CancellationToken,
     pub(super) ending: DropGuard,
@@ -142,6 +145,9 @@ impl Awaited<'_> {
             body,
             messages: Messages::new(most, packed, Allowance::new(usize::MAX)),
             compression: self.options.compression,
+            method: self.method,
+            // What is no answer of a gRPC server is judged by its HTTP status.
+            ended: parts.status != StatusCode::OK || parts.headers.contains_key(STATUS),
             given_up: Box::pin(self.token.clone().cancelled_owned()),
             running: Some((self.active, self.ending)),
         });
@@ -158,6 +164,9 @@ struct Receiving {
     body: Body,
     messages: Messages,
     compression: Option<Compression>,
+    method: Option<Arc<Method>>,
+    /// Whether there is a status already.
+    ended: bool,
     given_up: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Nothing once it has ended.
     running: Option<(Active, DropGuard)>,
@@ -184,11 +193,18 @@ impl Receiving {
                 return Poll::Ready(Some(Err(cancelled("the call was cancelled"))));
             }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                None => return Poll::Ready(None),
+                None if self.ended => return Poll::Ready(None),
+                None => {
+                    let text = "the answer ended without a status";
+                    return Poll::Ready(Some(Err(wire::status(ErrorKind::Internal, text))));
+                }
                 Some(Err(status)) => return Poll::Ready(Some(Err(core.torn(status)))),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.messages.feed(data),
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    Err(trailers) => {
+                        self.ended = true;
+                        return Poll::Ready(Some(Ok(trailers)));
+                    }
                 },
             }
         }
@@ -214,12 +230,26 @@ impl HttpBody for Receiving {
         };
         if goes_on {
             self.running = Some(running);
+        } else if let Some(code) = code_of(&polled) {
+            running.0.core().settle(self.method.as_deref(), code);
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
         self.running.is_none() || (self.body.is_end_stream() && self.messages.is_drained())
+    }
+}
+
+/// The code with which an answer ends.
+fn code_of(last: &Poll<Option<Result<Frame<Bytes>, Status>>>) -> Option<Code> {
+    match last {
+        Poll::Ready(Some(Ok(frame))) => {
+            let status = frame.trailers_ref()?.get(STATUS)?;
+            Some(Code::from_bytes(status.as_bytes()))
+        }
+        Poll::Ready(Some(Err(status))) => Some(status.code()),
+        Poll::Ready(None) | Poll::Pending => None,
     }
 }
 

@@ -1,27 +1,39 @@
-//! One call over a channel: what goes along with it, and the head of its answer.
+//! One call over a channel: what goes along with it, its tries, and the head of its answer.
 //!
-//! What it leaves to others: the connection (`keep`), what credentials say (`credentials`), and the bodies (`bodies`).
+//! What it leaves to others: the connection (`keep`), what credentials say (`credentials`), the bodies (`bodies`,
+//! `kept`), and which calls are made again (`retry`).
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use model::ErrorKind;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 
-use super::{CallOptions, bodies::Sending, keep::Core};
+use super::{
+    CallOptions,
+    bodies::Sending,
+    keep::{Core, spread},
+    kept::Kept,
+    retry::Turns,
+    service_config::Method,
+};
 use crate::{Deadline, credentials, gzip};
 
 /// How a channel names itself that has no other name.
 const AGENT: &str = concat!("soke/", env!("CARGO_PKG_VERSION"));
 
-/// How often a call that was not sent goes to another connection.
-const TRIES: usize = 5;
+/// How often a try that was not sent goes to another connection.
+const CONNECTIONS: usize = 5;
+
+/// Where the status of an answer stands that has nothing else.
+pub(super) const STATUS: &str = "grpc-status";
 
 /// A call on its way out.
 pub(super) struct Going<'a> {
     pub(super) core: &'a Core,
     pub(super) options: &'a CallOptions,
+    pub(super) method: Option<&'a Method>,
     pub(super) deadline: Option<&'a Deadline>,
     pub(super) token: &'a CancellationToken,
 }
@@ -36,6 +48,20 @@ pub(super) fn given_up() -> Status {
     let mut status = cancelled("the call was given up");
     status.set_source(Arc::new(h2::Error::from(h2::Reason::CANCEL)));
     status
+}
+
+/// Why a try has no answer.
+struct Failed {
+    status: Status,
+    /// No handler can have seen it.
+    unseen: bool,
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        let unseen = false;
+        Self { status, unseen }
+    }
 }
 
 impl Going<'_> {
@@ -54,10 +80,60 @@ impl Going<'_> {
         }
         headers.insert(gzip::ACCEPT, gzip::UNDERSTOOD);
         let (mut head, body) = request.into_parts();
-        let body = Sending::new(body, core, options, self.token, &mut head.headers);
-        let mut request = Request::from_parts(head, Body::new(body));
-        let wait = options.wait_for_ready.unwrap_or(core.args.wait_for_ready);
-        for _ in 0..TRIES {
+        let body = Body::new(Sending::new(body, core, options, self.token, &mut head.headers));
+        let answered = if core.args.retries {
+            self.tries(head, body).await
+        } else {
+            self.attempt(head, body).await
+        };
+        answered.map_err(|failed| failed.status)
+    }
+
+    /// Makes the call, and makes it again where that is allowed, until there is an answer that counts.
+    async fn tries(&self, head: Parts, body: Body) -> Result<Response<Body>, Failed> {
+        let core = self.core;
+        let policy = self.method.and_then(|method| method.retry.as_ref());
+        let mut turns = Turns::new(policy, core.throttle.as_ref());
+        let kept = Kept::new(body, core.args.most_kept);
+        loop {
+            let mut head = head.clone();
+            turns.tell(&mut head.headers);
+            let tried = self.attempt(head, Body::new(kept.turn())).await;
+            let wait = match &tried {
+                Ok(response) => match code_of(response) {
+                    None => None,
+                    Some(Code::Ok) => {
+                        core.settle(self.method, Code::Ok);
+                        None
+                    }
+                    Some(code) => turns.after(code, response.headers(), spread()),
+                },
+                Err(failed) if failed.unseen && turns.after_unseen() => Some(Duration::ZERO),
+                Err(failed) => turns.after(failed.status.code(), &HeaderMap::new(), spread()),
+            };
+            let wait = match wait {
+                Some(wait) if kept.end_turn() => wait,
+                Some(_) | None => {
+                    kept.forget();
+                    return tried;
+                }
+            };
+            drop(tried);
+            tracing::debug!(?wait, "a call is made again");
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+
+    /// Makes the call once, over the first connection that takes it.
+    async fn attempt(&self, head: Parts, body: Body) -> Result<Response<Body>, Failed> {
+        let core = self.core;
+        let said = self.method.and_then(|method| method.wait_for_ready);
+        let wait = self.options.wait_for_ready.or(said);
+        let wait = wait.unwrap_or(core.args.wait_for_ready);
+        let mut request = Request::from_parts(head, body);
+        for _ in 0..CONNECTIONS {
             let mut sender = core.sender(wait).await?;
             // Waiting for a connection took a part of what was allowed.
             if let Some(deadline) = self.deadline {
@@ -67,13 +143,45 @@ impl Going<'_> {
                 Ok(response) => return Ok(response.map(Body::new)),
                 Err(mut failed) => match failed.take_message() {
                     Some(back) => request = back,
-                    None => return Err(core.broke(failed.into_error())),
+                    None => {
+                        let error = failed.into_error();
+                        let unseen = is_unseen(&error);
+                        let status = core.broke(error);
+                        return Err(Failed { status, unseen });
+                    }
                 },
             }
         }
-        Err(wire::status(
-            ErrorKind::Unavailable,
-            "no connection lasts long enough to send a call",
-        ))
+        let text = "no connection lasts long enough to send a call";
+        Err(wire::status(ErrorKind::Unavailable, text).into())
     }
+}
+
+/// The code of an answer that has no messages; nothing where they are still to come.
+fn code_of(response: &Response<Body>) -> Option<Code> {
+    if let Some(status) = response.headers().get(STATUS) {
+        return Some(Code::from_bytes(status.as_bytes()));
+    }
+    // gRPC's "HTTP to gRPC Status Code Mapping", for answers of whatever stands before a server.
+    match response.status() {
+        StatusCode::OK => None,
+        StatusCode::BAD_REQUEST => Some(Code::Internal),
+        StatusCode::UNAUTHORIZED => Some(Code::Unauthenticated),
+        StatusCode::FORBIDDEN => Some(Code::PermissionDenied),
+        StatusCode::NOT_FOUND => Some(Code::Unimplemented),
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Some(Code::Unavailable),
+        _ => Some(Code::Unknown),
+    }
+}
+
+/// Tells whether the server says that it gave the call to no handler: it refused the stream, or had stopped before it
+/// (RFC 9113, section 8.7).
+fn is_unseen(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        cause.is_remote() && (cause.is_go_away() || cause.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
 }

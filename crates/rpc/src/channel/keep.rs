@@ -3,7 +3,7 @@
 //! What it leaves to others: dialling (`connect`), and the calls (`exchange`).
 //!
 //! Idle -> Connecting when a call or a question wants it; Connecting -> Ready or TransientFailure; TransientFailure ->
-//! Connecting after a wait; Ready -> Idle when the connection is lost or no call has run for the idle time. A closed
+//! Ready, with tries and waits until then, or Idle when nobody calls any more; Ready -> Idle when the connection is lost or no call has run for the idle time. A closed
 //! channel is Shutdown.
 
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
@@ -12,12 +12,15 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::ErrorKind;
 use tasks::{Clock, Policy, Tasks};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 use uuid::Uuid;
 
-use super::{ChannelArgs, ChannelState, Handle, arguments::Waits, exchange::cancelled};
+use super::{
+    ChannelArgs, ChannelState, Handle, arguments::Waits, exchange::cancelled, greeting::Greeted,
+    retry::Throttle, service_config::Method,
+};
 use crate::{
     CallCredentials, SecurityLevel, Target,
     connect::{Dialer, Origin},
@@ -57,6 +60,7 @@ pub(crate) struct Core {
     pub(crate) credentials: Vec<Arc<dyn CallCredentials>>,
     pub(crate) security: SecurityLevel,
     pub(crate) origin: Origin,
+    pub(super) throttle: Option<Throttle>,
     pub(crate) tasks: Tasks,
     dialer: Dialer,
     view: watch::Sender<View>,
@@ -81,7 +85,10 @@ impl Core {
             failure: None,
             failures: 0,
         };
+        let config = args.service_config.as_ref();
+        let throttling = config.and_then(|config| config.throttling);
         let core = Arc::new(Self {
+            throttle: throttling.map(Throttle::new),
             args,
             credentials,
             security: dialer.security(),
@@ -191,6 +198,14 @@ impl Core {
         said
     }
 
+    /// Notes how a call ended that cannot be made again any more.
+    pub(super) fn settle(&self, method: Option<&Method>, code: Code) {
+        let policy = method.and_then(|method| method.retry.as_ref());
+        if let (Some(throttle), Some(policy)) = (&self.throttle, policy) {
+            throttle.settle(policy, code);
+        }
+    }
+
     fn set(&self, state: ChannelState) {
         self.view.send_if_modified(|view| {
             if view.state == ChannelState::Shutdown {
@@ -234,7 +249,10 @@ impl Core {
     /// Tries until there is a connection, or until nobody has called for the idle time.
     async fn connect(&self, waits: &mut Waits) -> Option<SendRequest<Body>> {
         loop {
-            self.set(ChannelState::Connecting);
+            // After a failure the state stays until there is a connection (gRPC's "A62").
+            if self.state() != ChannelState::TransientFailure {
+                self.set(ChannelState::Connecting);
+            }
             let begin = self.clock.monotonic();
             let wait = waits.next(spread());
             let longest = wait.max(self.args.connect);
@@ -276,7 +294,11 @@ impl Core {
 
     /// One connection, driven by a task of its own so that its calls outlive a rest.
     async fn open(&self) -> io::Result<SendRequest<Body>> {
-        let line = Line::new(self.dialer.dial().await?, self.cut.clone());
+        // Cut here where nobody waits for it any more.
+        let own = self.cut.child_token();
+        let unwanted = own.clone().drop_guard();
+        let (tell, greeted) = oneshot::channel();
+        let line = Line::new(Greeted::new(self.dialer.dial().await?, tell), own);
         let args = &self.args;
         let mut builder = Builder::new(Spawner(self.tasks.clone()));
         builder
@@ -291,6 +313,14 @@ impl Core {
             .handshake(TokioIo::new(line))
             .await
             .map_err(io::Error::other)?;
+        let mut connection = Box::pin(connection);
+        let no_server = || io::Error::other("no HTTP/2 server answers there");
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return Err(ended.err().map_or_else(no_server, io::Error::other)),
+            greeted = greeted => greeted.map_err(|_no_settings| no_server())?,
+        }
+        unwanted.disarm();
         let ended = self.tasks.token();
         let lost = Arc::clone(&self.lost);
         self.tasks
@@ -351,7 +381,7 @@ fn unavailable(failure: Option<Failure>) -> Status {
 }
 
 /// A place from 0 to 1 within the spread of a wait, so that many who lost a server at once come back one by one.
-fn spread() -> f64 {
+pub(super) fn spread() -> f64 {
     let [byte, ..] = *Uuid::new_v4().as_bytes();
     f64::from(byte) / 255.0
 }

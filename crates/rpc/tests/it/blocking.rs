@@ -1,13 +1,22 @@
 //! The four kinds of calls from a thread that knows no futures.
 
-use rpc::{Blocking, ChannelArgs, ChannelCredentials, ChannelState, End, Security};
-use tonic::Code;
+use std::time::Duration;
+
+use rpc::{Blocking, CallOptions, Cancel, ChannelArgs, ChannelCredentials, ChannelState, End, Security};
+use tasks::Clock;
+use tonic::{Code, Request};
 use wire::grpc::testing::{
     Payload, ResponseParameters, SimpleRequest, StreamingInputCallRequest, StreamingOutputCallRequest,
     test_service_client::TestServiceClient,
 };
 
-use crate::talker::Server;
+use crate::{support::SOON, talker::Server};
+
+fn with<T>(message: T, options: CallOptions) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(options);
+    request
+}
 
 fn sized(sizes: &[i32]) -> StreamingOutputCallRequest {
     let one = |size: &i32| ResponseParameters {
@@ -73,7 +82,7 @@ fn a_thread_makes_all_four_kinds_of_calls() {
         let answer = answers.next().unwrap().unwrap();
         assert_eq!(answer.payload.unwrap().body.len(), usize::try_from(size).unwrap());
     }
-    drop(requests);
+    requests.close();
     assert!(answers.next().is_none());
 
     // A failure ends the answers, and so does leaving them.
@@ -98,4 +107,84 @@ fn a_thread_makes_all_four_kinds_of_calls() {
     drop(blocking.answers(stream.into_inner()));
     let ends = elsewhere.block_on(server.ends(5));
     assert_eq!(ends[4].0, End::Cancelled);
+}
+
+#[test]
+fn a_thread_sets_deadlines_and_cancels_calls_of_every_kind() {
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = elsewhere.block_on(Server::start(Security::Plain));
+    let credentials = ChannelCredentials::insecure();
+    let blocking = Blocking::new(&server.target(), &credentials, ChannelArgs::new()).unwrap();
+    let mut client = TestServiceClient::new(blocking.channel());
+    let for_ever = || SimpleRequest {
+        response_size: -1,
+        ..SimpleRequest::default()
+    };
+    let slow = || StreamingOutputCallRequest {
+        response_parameters: vec![ResponseParameters {
+            size: 1,
+            interval_us: 60_000_000,
+            compressed: None,
+        }],
+        ..StreamingOutputCallRequest::default()
+    };
+
+    // A deadline ends a call, a stream of answers, and an upload that is never closed.
+    let soon = || CallOptions {
+        deadline: Some(Clock::system().monotonic() + Duration::from_millis(300)),
+        ..CallOptions::default()
+    };
+    let status = blocking
+        .wait(client.unary_call(with(for_ever(), soon())))
+        .unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    let stream = blocking
+        .wait(client.streaming_output_call(with(slow(), soon())))
+        .unwrap();
+    let answer = blocking.answers(stream.into_inner()).next();
+    assert_eq!(answer.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
+    let (requests, asked) = blocking.requests::<StreamingInputCallRequest>(1);
+    let status = blocking
+        .wait(client.streaming_input_call(with(asked, soon())))
+        .unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    let gone = testbed::eventually_blocking(SOON, || !requests.send(StreamingInputCallRequest::default()));
+    assert!(gone, "the sender hears that its call has ended");
+
+    // Another thread cancels a call that is waited for, and one whose answers are.
+    let cancelled = |cancel: &Cancel| CallOptions {
+        cancel: Some(cancel.clone()),
+        ..CallOptions::default()
+    };
+    let cancel = Cancel::new();
+    let status = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            elsewhere.block_on(server.notes.entered.notified());
+            elsewhere.block_on(server.notes.entered.notified());
+            cancel.cancel();
+        });
+        blocking.wait(client.unary_call(with(for_ever(), cancelled(&cancel))))
+    });
+    assert_eq!(status.unwrap_err().code(), Code::Cancelled);
+    let cancel = Cancel::new();
+    let (requests, asked) = blocking.requests(1);
+    let stream = blocking
+        .wait(client.full_duplex_call(with(asked, cancelled(&cancel))))
+        .unwrap();
+    let mut answers = blocking.answers(stream.into_inner());
+    answers.next().unwrap().expect("the server speaks first");
+    std::thread::scope(|scope| {
+        scope.spawn(|| cancel.cancel());
+        assert_eq!(answers.next().unwrap().unwrap_err().code(), Code::Cancelled);
+    });
+    let gone = testbed::eventually_blocking(SOON, || !requests.send(StreamingOutputCallRequest::default()));
+    assert!(gone, "the sender hears that its call has ended");
+    let ends = elsewhere.block_on(server.ends(4));
+    let ends: Vec<_> = ends.iter().map(|(end, _)| *end).collect();
+    let late = End::DeadlinePassed;
+    assert_eq!(ends, [late, late, End::Cancelled, End::Cancelled]);
 }

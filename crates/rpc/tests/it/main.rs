@@ -13,6 +13,8 @@ mod blocking;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod channel;
 #[cfg(test)]
 mod credentials;
@@ -20,6 +22,8 @@ mod credentials;
 mod examples;
 #[cfg(test)]
 mod flood;
+#[cfg(test)]
+mod gate;
 #[cfg(test)]
 mod guard;
 /// The examples of docs/grpc.md.
@@ -40,7 +44,11 @@ mod options;
 #[cfg(test)]
 mod paths;
 #[cfg(test)]
+mod python;
+#[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod retry;
 #[cfg(test)]
 mod stop;
 #[cfg(test)]

@@ -37,9 +37,13 @@ pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::named("test zone")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "test zone");
+        params.distinguished_name.push(DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -62,6 +66,26 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.0).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         (certificate.der().clone(), key)
+    }
+
+    /// A chain and its key as PEM.
+    pub(crate) fn pem_of(&self, names: &[&str]) -> (String, String) {
+        let (certificate, key) = self.issue(names);
+        let chain = pem::encode(&pem::Pem::new("CERTIFICATE", certificate.as_ref()));
+        let key = pem::encode(&pem::Pem::new("PRIVATE KEY", key.secret_der()));
+        (chain + &self.pem(), key)
+    }
+
+    /// One that is valid between two points in time, in seconds since 1970.
+    pub(crate) fn identity_for(&self, names: &[&str], from: i64, until: i64) -> Identity {
+        let since = |secs: i64| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(secs.unsigned_abs());
+        let names = names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut params = CertificateParams::new(names).unwrap();
+        (params.not_before, params.not_after) = (since(from), since(until));
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Identity::new(vec![certificate.der().clone(), self.0.der().clone()], key)
     }
 
     pub(crate) fn identity(&self, names: &[&str]) -> Identity {

@@ -1,11 +1,22 @@
 //! What both sides of a call see: orders of messages, early answers, two judgements of one call.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::StreamExt as _;
 use rpc::{End, Security, Target, Trust};
 use tasks::{Clock, Policy, Tasks};
-use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request};
 use wire::grpc::testing::{
@@ -150,34 +161,51 @@ async fn five_messages_of_which_the_second_is_late_end_with_code_4_on_both_sides
     println!("caller told after {took:?}, handler known to be gone {gone:?} later");
 }
 
-/// A way to a server on which answers wait until they are let through.
-async fn gated(server: &Server, tasks: &Tasks, gate: std::sync::Arc<tokio::sync::Notify>) -> Target {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = Target::from(listener.local_addr().unwrap());
-    let onward = server.serving.address();
-    tasks.spawn("gated way", Policy::MayEnd, async move {
-        let (mut near, _) = listener.accept().await.unwrap();
-        let mut far = tokio::net::TcpStream::connect(onward).await.unwrap();
-        let (mut from_near, mut to_near) = near.split();
-        let (mut from_far, mut to_far) = far.split();
-        let there = tokio::io::copy(&mut from_near, &mut to_far);
-        let back = async {
-            gate.notified().await;
-            tokio::io::copy(&mut from_far, &mut to_near).await?;
-            to_near.shutdown().await
-        };
-        drop(tokio::join!(there, back));
-    });
-    target
+/// A way to a server on which answers wait, once it is closed, until they are let through.
+#[derive(Default)]
+struct Gated {
+    closed: AtomicBool,
+    opened: Notify,
+}
+
+impl Gated {
+    async fn lead(self: &Arc<Self>, server: &Server, tasks: &Tasks) -> Target {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::from(listener.local_addr().unwrap());
+        let (onward, way) = (server.serving.address(), Arc::clone(self));
+        tasks.spawn("gated way", Policy::MayEnd, async move {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = tokio::net::TcpStream::connect(onward).await.unwrap();
+            let (mut from_near, mut to_near) = near.split();
+            let (mut from_far, mut to_far) = far.split();
+            let there = tokio::io::copy(&mut from_near, &mut to_far);
+            let back = async {
+                let mut bytes = [0; 4096];
+                loop {
+                    let count = from_far.read(&mut bytes).await?;
+                    if way.closed.swap(false, Ordering::SeqCst) {
+                        way.opened.notified().await;
+                    }
+                    if count == 0 {
+                        return to_near.shutdown().await;
+                    }
+                    to_near.write_all(&bytes[..count]).await?;
+                }
+            };
+            drop(tokio::join!(there, back));
+        });
+        target
+    }
 }
 
 #[tokio::test]
 async fn a_server_may_say_ok_while_its_caller_says_deadline_exceeded() {
     let server = Server::start(Security::Plain).await;
     let tasks = Tasks::new();
-    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
-    let target = gated(&server, &tasks, std::sync::Arc::clone(&gate)).await;
-    let channel = rpc::connect_lazy(&target, &Trust::Plaintext).unwrap();
+    let gate = Arc::<Gated>::default();
+    let target = gate.lead(&server, &tasks).await;
+    let channel = rpc::connect(&target, &Trust::Plaintext).await.unwrap();
+    gate.closed.store(true, Ordering::SeqCst);
     let mut request = Request::new(SimpleRequest::default());
     request.set_timeout(Duration::from_secs(2));
     let status = TestServiceClient::new(channel)
@@ -186,5 +214,5 @@ async fn a_server_may_say_ok_while_its_caller_says_deadline_exceeded() {
         .unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(server.ends(1).await[0], (End::Answered, false));
-    gate.notify_one();
+    gate.opened.notify_one();
 }
