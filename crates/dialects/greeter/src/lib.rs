@@ -1,5 +1,5 @@
 //! The gRPC document's examples as a server: `helloworld.Greeter` and the `HelloService` without a package, with
-//! reflection (v1 and v1alpha) and health.
+//! reflection (v1 and v1alpha) and health, in protobuf and in JSON.
 //!
 //! What it is for: trying out a gRPC client, as the document does on port 50051. It holds no state and no secret, asks
 //! nobody who they are, and belongs to no zone. What it leaves to others: transport, deadlines, limits (`rpc`).
@@ -12,7 +12,7 @@ mod reflect;
 
 use std::{net::SocketAddr, time::Duration};
 
-use rpc::{CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving};
+use rpc::{CallLimits, Calls, Json, Limits, ListenAddress, Listener, Security, Serving};
 use tasks::{Stopped, Tasks};
 use tonic::service::Routes;
 use wire::{hello::hello_service_server::HelloServiceServer, helloworld::greeter_server::GreeterServer};
@@ -75,7 +75,10 @@ pub async fn start(parts: Parts) -> Result<Handle, Error> {
         message_bytes: MOST_MESSAGE,
         ..CallLimits::default()
     };
-    let calls = Calls::new(routes.routes(), limits);
+    let json = Json::new(wire::DESCRIPTORS).map_err(|fault| Error::Descriptors {
+        source: Box::new(fault),
+    })?;
+    let calls = Calls::new(routes.routes(), limits).with_json(json);
     let serving = rpc::serve(listener, calls, &parts.tasks, Limits::default());
     Ok(Handle { serving })
 }

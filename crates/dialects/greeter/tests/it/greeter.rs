@@ -57,6 +57,24 @@ async fn the_greeter_says_what_the_document_prints() {
 }
 
 #[tokio::test]
+async fn the_greeter_says_the_same_in_json() {
+    let (_handle, channel, _tasks) = open().await;
+    let json = rpc::Json::new(wire::DESCRIPTORS).unwrap();
+    let mut client = GreeterClient::new(json.over(channel.clone()));
+    let name = "张三".to_owned();
+    let said = client.say_hello(helloworld::HelloRequest { name }).await.unwrap();
+    assert_eq!(said.into_inner().message, "Hello,张三!");
+    let mut client = HelloServiceClient::new(json.over(channel));
+    let many = client.lots_of_replies(greeting("Ada")).await.unwrap();
+    let many: Vec<String> = many
+        .into_inner()
+        .map(|reply| reply.unwrap().reply)
+        .collect()
+        .await;
+    assert_eq!(many, ["Hello,Ada! 1", "Hello,Ada! 2", "Hello,Ada! 3"]);
+}
+
+#[tokio::test]
 async fn hello_service_shows_the_four_kinds_of_call() {
     let (_handle, channel, _tasks) = open().await;
     let mut client = HelloServiceClient::new(channel);
