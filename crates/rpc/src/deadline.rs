@@ -110,7 +110,7 @@ pub fn within<T>(message: T, longest: Duration) -> tonic::Request<T> {
 }
 
 /// A length of time as the header says it: as exact as eight digits are.
-fn header_value(left: Duration) -> HeaderValue {
+pub(crate) fn header_value(left: Duration) -> HeaderValue {
     let units = [
         ("n", left.as_nanos()),
         ("u", left.as_micros()),
@@ -122,7 +122,7 @@ fn header_value(left: Duration) -> HeaderValue {
     HeaderValue::from_str(&text).expect("digits and a letter are a header's value")
 }
 
-fn timeout(text: &str) -> Option<Duration> {
+pub(crate) fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -33,9 +33,13 @@ mod connect;
 mod connection;
 mod credentials;
 mod deadline;
+mod details;
 mod error;
 mod form;
 mod framing;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod gzip;
 mod held;

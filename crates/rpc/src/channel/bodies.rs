@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Deadline,
     body::Outgoing,
+    details,
     framing::{Messages, Refusal},
     gzip::{self, Encoding},
     held::Allowance,
@@ -136,6 +137,7 @@ impl Awaited<'_> {
     /// Watches the answer: to its deadline, its end, and its compressed messages.
     pub(super) fn watch(self, response: Response<Body>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
+        details::check(&mut parts.headers);
         let packed = gzip::encoding(&parts.headers) == Encoding::Gzip;
         if packed {
             parts.headers.remove(gzip::ENCODING);
@@ -203,7 +205,7 @@ impl Receiving {
                     Ok(data) => self.messages.feed(data),
                     Err(trailers) => {
                         self.ended = true;
-                        return Poll::Ready(Some(Ok(trailers)));
+                        return Poll::Ready(Some(Ok(details::checked(trailers))));
                     }
                 },
             }

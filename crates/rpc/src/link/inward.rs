@@ -13,7 +13,7 @@ use std::{
 
 use http::{Request, Response, Uri, uri};
 use http_body_util::BodyExt as _;
-use hyper::client::conn::http2::SendRequest;
+use hyper::{body::Incoming, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::ErrorKind;
 use tasks::{Clock, Tasks};
@@ -29,6 +29,7 @@ use crate::{
     body::{Outgoing, expired},
     connection::Spawner,
     deadline::Allowed,
+    details,
     line::Line,
 };
 
@@ -234,7 +235,11 @@ impl Reach {
         while let Some(mut member) = self.links.pick(&self.holder, &tried) {
             tried.push(member.number);
             match member.sender.try_send_request(request).await {
-                Ok(response) => return response.map(|body| Body::new(body.map_err(broke))),
+                Ok(mut response) => {
+                    details::check(response.headers_mut());
+                    let read = |body: Incoming| Body::new(body.map_frame(details::checked).map_err(broke));
+                    return response.map(read);
+                }
                 Err(mut failed) => match failed.take_message() {
                     Some(back) => request = back,
                     None => return broke(failed.into_error()).into_http(),
