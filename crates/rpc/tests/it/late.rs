@@ -16,7 +16,7 @@ use wire::grpc::testing::{
 use crate::support::{SOON, Server, bare, eventually, post, quick};
 
 /// More rounds are not made to see a bound on time kept once.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 10;
 
 /// Messages of a size: five of them with a pause before each, or with a negative one, without pause and end.
 fn messages(size: i32, interval_us: i32) -> StreamingOutputCallRequest {
