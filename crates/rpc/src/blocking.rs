@@ -3,16 +3,25 @@
 //! What it leaves to others: the calls themselves, which the generated clients make. What is here waits for them, for
 //! each answer of a stream, and for room to send the next request.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use futures::Stream;
 
 use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc,
 };
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use crate::{Channel, ChannelArgs, ChannelCredentials, Error, Target};
+use crate::{Channel, ChannelArgs, ChannelCredentials, Error, Target, channel};
 
 /// A channel whose calls are waited for. It has one thread of its own, on which the connection is kept.
 ///
@@ -74,9 +83,14 @@ impl Blocking {
     /// Requests to be sent one by one, and the stream of them for the generated client. `places` of them wait to be
     /// sent at the most; then the sender waits.
     #[must_use]
-    pub fn requests<T>(&self, places: usize) -> (Requests<T>, ReceiverStream<T>) {
+    pub fn requests<T>(&self, places: usize) -> (Requests<T>, Asked<T>) {
         let (sender, receiver) = mpsc::channel(places.max(1));
-        (Requests(sender), ReceiverStream::new(receiver))
+        let closed = Arc::<AtomicBool>::default();
+        let asked = Asked {
+            receiver,
+            closed: Arc::clone(&closed),
+        };
+        (Requests { sender, closed }, asked)
     }
 }
 
@@ -105,20 +119,43 @@ impl<T> Iterator for Answers<T> {
     }
 }
 
-/// Sends the requests of a stream, until it is closed or dropped: either is their end, and the server takes what it has
-/// for all there is. Who gives up in the middle cancels the call ([`crate::Cancel`]) before that.
+/// Sends the requests of a stream, until it is closed. Dropped before that, it cancels the call: a thread that gives up in
+/// the middle of an upload does not make it look complete.
 #[derive(Debug)]
-pub struct Requests<T>(mpsc::Sender<T>);
+pub struct Requests<T> {
+    sender: mpsc::Sender<T>,
+    closed: Arc<AtomicBool>,
+}
 
 impl<T> Requests<T> {
     /// Sends one, and waits where there is no room. False, with the request dropped, when the call has ended.
     #[must_use]
     pub fn send(&self, request: T) -> bool {
-        self.0.blocking_send(request).is_ok()
+        self.sender.blocking_send(request).is_ok()
     }
 
     /// Ends the requests.
     pub fn close(self) {
-        drop(self);
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+/// What [`Requests`] sends, for the generated client.
+#[derive(Debug)]
+pub struct Asked<T> {
+    receiver: mpsc::Receiver<T>,
+    closed: Arc<AtomicBool>,
+}
+
+impl<T> Stream for Asked<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let next = ready!(self.receiver.poll_recv(cx));
+        if next.is_none() && !self.closed.load(Ordering::Acquire) && channel::give_up() {
+            // The call has been cancelled, and asks for nothing more.
+            return Poll::Pending;
+        }
+        Poll::Ready(next)
     }
 }

@@ -30,6 +30,7 @@ use tonic::body::Body;
 use tower::Service;
 
 pub use arguments::{Argument, ChannelArgs};
+pub(crate) use bodies::give_up;
 pub(crate) use keep::{Core, Failure};
 pub use options::{CallOptions, Cancel, Compression};
 

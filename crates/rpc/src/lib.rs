@@ -65,7 +65,7 @@ mod workers;
 pub use address::ListenAddress;
 pub use auth::{AuthContext, SecurityLevel};
 pub use bearer::{Bearer, bearer};
-pub use blocking::{Answers, Blocking, Requests};
+pub use blocking::{Answers, Asked, Blocking, Requests};
 pub use call::{Call, End};
 pub use calls::Calls;
 pub use channel::{Argument, CallOptions, Cancel, Channel, ChannelArgs, ChannelState, Compression};

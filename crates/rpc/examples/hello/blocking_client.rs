@@ -32,7 +32,8 @@ pub(crate) fn greet(server: &str) -> Result<Vec<String>, Box<dyn Error>> {
             break;
         }
     }
-    drop(names);
+    // The end of the names. Left without it, they cancel the call.
+    names.close();
     let reply = blocking.wait(client.lots_of_greetings(sent))?;
     replies.push(reply.into_inner().reply);
 

@@ -31,10 +31,21 @@ use crate::{
     packer::Packer,
 };
 
+tokio::task_local! {
+    /// The call whose request is being polled.
+    static SENDING: CancellationToken;
+}
+
+/// Cancels the call whose request is being polled; false elsewhere.
+pub(crate) fn give_up() -> bool {
+    SENDING.try_with(CancellationToken::cancel).is_ok()
+}
+
 /// The body of a request. It ends in an error, which resets the call at the server, once nobody waits for the answer.
 pub(super) struct Sending {
     body: Body,
     packing: Option<Packing>,
+    token: CancellationToken,
     given_up: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -86,6 +97,7 @@ impl Sending {
         Self {
             body,
             packing,
+            token: token.clone(),
             given_up: Box::pin(token.clone().cancelled_owned()),
         }
     }
@@ -104,7 +116,9 @@ impl HttpBody for Sending {
             if sending.given_up.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Some(Err(given_up())));
             }
-            let frame = ready!(Pin::new(&mut sending.body).poll_frame(cx));
+            let Sending { body, token, .. } = sending;
+            let polled = SENDING.sync_scope(token.clone(), || Pin::new(body).poll_frame(cx));
+            let frame = ready!(polled);
             let (Some(Ok(frame)), Some(packing)) = (&frame, &mut sending.packing) else {
                 return Poll::Ready(frame);
             };

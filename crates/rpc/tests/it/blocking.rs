@@ -10,7 +10,10 @@ use wire::grpc::testing::{
     test_service_client::TestServiceClient,
 };
 
-use crate::{support::SOON, talker::Server};
+use crate::{
+    support::{self, SOON},
+    talker::Server,
+};
 
 fn with<T>(message: T, options: CallOptions) -> Request<T> {
     let mut request = Request::new(message);
@@ -68,6 +71,7 @@ fn a_thread_makes_all_four_kinds_of_calls() {
                     expect_compressed: None,
                 }));
             }
+            requests.close();
         });
         blocking.wait(client.streaming_input_call(asked))
     });
@@ -187,4 +191,39 @@ fn a_thread_sets_deadlines_and_cancels_calls_of_every_kind() {
     let ends: Vec<_> = ends.iter().map(|(end, _)| *end).collect();
     let late = End::DeadlinePassed;
     assert_eq!(ends, [late, late, End::Cancelled, End::Cancelled]);
+}
+
+#[test]
+fn an_upload_that_a_thread_gives_up_is_cancelled_and_commits_nothing() {
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = elsewhere.block_on(support::Server::start(Security::Plain, support::quick()));
+    let credentials = ChannelCredentials::insecure();
+    let blocking = Blocking::new(&server.target(), &credentials, ChannelArgs::new()).unwrap();
+    let mut client = TestServiceClient::new(blocking.channel());
+    let uploads = || server.seen.uploads.lock().unwrap().clone();
+    for (compress, faulty) in [(None, true), (Some(true), false)] {
+        let (requests, asked) = blocking.requests(1);
+        let options = CallOptions {
+            compress,
+            ..CallOptions::default()
+        };
+        let answer = std::thread::scope(|scope| {
+            let sender = scope.spawn(move || {
+                assert!(requests.send(StreamingInputCallRequest::default()));
+                assert!(!faulty, "as planned: this thread ends in the middle");
+            });
+            let answer = blocking.wait(client.streaming_input_call(with(asked, options)));
+            assert_eq!(sender.join().is_err(), faulty);
+            answer
+        });
+        assert_eq!(answer.unwrap_err().code(), Code::Cancelled);
+        let torn = testbed::eventually_blocking(SOON, || {
+            server.seen.running() == 0 && uploads().iter().all(Result::is_err)
+        });
+        assert!(torn, "{:?}", uploads());
+    }
 }

@@ -147,7 +147,7 @@ impl Load {
             }
             self.note(kept.empty_call(Empty::default()).await);
             // may sleep: callers leave the machine some room
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(if fresh { 20 } else { 2 })).await;
         }
     }
 

@@ -145,6 +145,7 @@ async fn a_channel_that_cannot_connect_tries_again_and_a_call_may_wait_for_it() 
     let (answer, ()) = tokio::join!(timeout(SOON, call), opened);
     answer.expect("the call does not wait for ever").unwrap();
     assert_eq!(channel.state(false), Ready);
+    eventually("it tells of its states", || seen.lock().unwrap().len() >= 4).await;
     let states = seen.lock().unwrap().clone();
     assert_eq!(
         states,
@@ -347,11 +348,17 @@ async fn a_channel_is_ready_once_the_server_has_sent_its_settings() {
         .await
         .unwrap();
     let gone = gate.next().await;
-    assert_eq!(*seen.lock().unwrap(), [Idle, Connecting, TransientFailure]);
+    let told = async |wanted: &[ChannelState]| {
+        eventually("it tells of its states", || {
+            seen.lock().unwrap().len() >= wanted.len()
+        })
+        .await;
+        assert_eq!(*seen.lock().unwrap(), wanted);
+    };
+    told(&[Idle, Connecting, TransientFailure]).await;
     drop(gone);
     let _way = gate.onward(gate.next().await, server.serving.address());
-    eventually("ready", || channel.state(false) == Ready).await;
-    assert_eq!(*seen.lock().unwrap(), [Idle, Connecting, TransientFailure, Ready]);
+    told(&[Idle, Connecting, TransientFailure, Ready]).await;
     client.empty_call(Empty::default()).await.unwrap();
     drop((silent, other));
 }
