@@ -315,7 +315,7 @@ fn a_stranger_who_follows_the_readme_in_an_empty_root_is_content() {
 }
 
 /// A command in a network of its own, where port 50051 is free: what is started together shares it.
-fn alone(script: &str) -> Command {
+pub(crate) fn alone(script: &str) -> Command {
     let mut command = Command::new("unshare");
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);

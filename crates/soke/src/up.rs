@@ -194,7 +194,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
     let nodes = wiring::nodes_here(config, &store, &access, clock, &groups.slices).await?;
     let machines = agent::Machines::new();
     let job_nodes = agent::JobNodes::start(nodes.clone(), machines.clone(), &groups.nodes);
-    let slices = &groups.slices;
+    let (slices, news) = (&groups.slices, &groups.nodes);
     let accounts = wiring::accounts_here(config, &store, &access, clock, slices).await?;
     let jobs = wiring::jobs_here(
         config,
@@ -216,7 +216,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<House, Failure> {
         nodes: nodes.clone(),
         services: services.clone(),
         accounts: accounts.clone(),
-        zone: wiring::zone_in_words(config, &store, clock, &whereabouts, job_nodes.clone()),
+        zone: wiring::zone_in_words(config, &store, clock, &whereabouts, job_nodes.clone(), news),
     };
     native::add_to(&mut routes, native);
     let files = agent::LinkedFiles::new(nodes.clone(), machines.clone());

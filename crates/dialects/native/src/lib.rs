@@ -1,7 +1,7 @@
 //! Soke's own protocol: `soke.v1`.
 //!
 //! What it is for: what no other protocol of the zone has - signing in, users, jobs with their full record,
-//! services, machines, money, the zone's state. What it leaves to others: every rule. A call is decoded, its caller is
+//! services, machines, money, the zone's state; and what tools ask of any listener, health and reflection. What it leaves to others: every rule. A call is decoded, its caller is
 //! asked of `access`, the use case is called, the answer is encoded.
 //!
 //! Request path: `rpc` -> service here -> bearer -> `Access::authenticate` -> `Access::permit` -> fields -> use case.
@@ -14,11 +14,13 @@ mod account;
 mod account_form;
 mod audit;
 mod fault;
+mod health;
 mod job;
 mod job_form;
 mod node;
 mod page;
 mod records;
+mod reflection;
 mod service;
 mod session;
 mod stamp;
@@ -28,6 +30,7 @@ mod zone;
 
 use access::Access;
 use tonic::service::{Routes, RoutesBuilder};
+use tonic_health::pb::health_server::HealthServer;
 use wire::soke::v1::{
     account_service_server::AccountServiceServer, audit_service_server::AuditServiceServer,
     job_service_server::JobServiceServer, node_service_server::NodeServiceServer,
@@ -40,6 +43,7 @@ pub use zone::{Bound, Check, Health, Zone};
 use account::Accounts;
 use audit::Trail;
 use caller::Callers;
+use health::ZoneHealth;
 use job::Jobs;
 use node::Nodes;
 use service::Services;
@@ -75,6 +79,12 @@ pub fn add_to(routes: &mut RoutesBuilder, parts: Parts) {
         zone,
     } = parts;
     let callers = Callers::new(access, "native");
+    reflection::add_to(routes, &callers, zone.beside);
+    routes.add_service(HealthServer::new(ZoneHealth {
+        callers: callers.clone(),
+        jobs: jobs.clone(),
+        zone: zone.clone(),
+    }));
     routes.add_service(SessionServiceServer::new(Sessions {
         callers: callers.clone(),
     }));

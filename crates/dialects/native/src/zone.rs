@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use access::zone;
 use model::Timestamp;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use wire::soke::v1::{self, zone_service_server::ZoneService};
 
@@ -57,6 +58,10 @@ pub struct Zone {
     pub store_engine: &'static str,
     /// Where it stands; set once everything is bound.
     pub bound: Arc<OnceLock<Bound>>,
+    /// The packages of other protocols that the same listener serves, for those who ask it what there is.
+    pub beside: &'static [&'static str],
+    /// Cancelled when the zone begins to stop.
+    pub stopping: CancellationToken,
     /// Looks at the parts of the zone now.
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
 }

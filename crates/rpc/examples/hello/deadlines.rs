@@ -38,17 +38,17 @@ pub(crate) async fn ask(server: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let mut client = HelloServiceClient::new(channel);
     let greeting = |name: &str| {
         let greeting = name.to_owned();
-        Request::new(HelloRequest { greeting })
+        HelloRequest { greeting }
     };
 
     let long = client.say_hello(greeting("Ada")).await?;
 
-    let mut request = greeting("Ben");
-    request.set_timeout(Duration::from_secs(9));
-    let short = client.say_hello(request).await?;
+    let short = client
+        .say_hello(rpc::within(greeting("Ben"), Duration::from_secs(9)))
+        .await?;
 
     // A point in time instead of a length of time: whatever was waited for before counts.
-    let mut request = greeting("");
+    let mut request = Request::new(greeting(""));
     request.extensions_mut().insert(CallOptions {
         deadline: Some(Clock::system().monotonic() + Duration::from_millis(100)),
         ..CallOptions::default()

@@ -1,14 +1,17 @@
-//! The examples that docs/grpc.md shows, as one program. `server` and the two clients are told where to stand or to
-//! call; `deadlines` and `cancellation` stand there and call themselves; `credentials` calls a server over TLS, such as
-//! `soke greeter` with a certificate for soke.localhost, whose authority and a token are in files.
+//! The examples that docs/grpc.md shows, as one program. The servers and the two clients are told where to stand or to
+//! call. `json`, `deadlines` and `cancellation` stand there and call themselves, and so does `credentials`, over TLS with
+//! a certificate for soke.localhost, whose authority, chain and key are files.
 //!
 //! What it leaves to others: whether they do what the page says (the tests of this crate).
 
+pub(crate) mod authenticator;
 pub(crate) mod blocking_client;
+pub(crate) mod blocking_handlers;
 pub(crate) mod cancellation;
 pub(crate) mod client;
 pub(crate) mod credentials;
 pub(crate) mod deadlines;
+pub(crate) mod json;
 pub(crate) mod server;
 
 use std::{
@@ -20,20 +23,28 @@ use std::{
     time::Duration,
 };
 
+use rpc::{
+    Calls, ClientCertificates, Identity, Limits, Listener, Security, Serving, TlsSource, Workers,
+    server_config,
+};
 use tasks::Tasks;
 use tokio::runtime::Runtime;
 
+use authenticator::{Doorkeeper, guarded};
+use blocking_handlers::Blocking;
 use cancellation::{GuestBook, List};
 use deadlines::Careful;
 use server::{Hello, serve};
 
 const USAGE: &str = "say one of:
   server ADDRESS
+  blocking-server ADDRESS
   client ADDRESS
   blocking-client ADDRESS
+  json ADDRESS
   deadlines ADDRESS
   cancellation ADDRESS
-  credentials ADDRESS AUTHORITY-FILE TOKEN-FILE";
+  credentials ADDRESS AUTHORITY-FILE CERTIFICATE-FILE KEY-FILE";
 
 fn main() -> io::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,14 +71,16 @@ fn main() -> io::Result<ExitCode> {
 async fn run(words: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
     let tasks = Tasks::new();
     match *words {
-        ["server", address] => {
-            let serving = serve(Hello, address.parse()?, &tasks).await?;
-            writeln!(io::stdout(), "serving {}", serving.address())?;
-            tokio::signal::ctrl_c().await?;
-            serving.stop(Duration::from_secs(1)).await;
-            Ok(Vec::new())
+        ["server", address] => until_ctrl_c(serve(Hello, address.parse()?, &tasks).await?).await,
+        ["blocking-server", address] => {
+            let workers = Workers::new(&tasks, 8, 100);
+            until_ctrl_c(serve(Blocking(workers), address.parse()?, &tasks).await?).await
         }
         ["client", address] => client::greet(address).await,
+        ["json", address] => {
+            let serving = stand(address, Security::Plain, json::in_both(Hello)?, &tasks).await?;
+            Ok(vec![json::greet(&serving.address().to_string()).await?])
+        }
         ["deadlines", address] => {
             let serving = serve(Careful, address.parse()?, &tasks).await?;
             deadlines::ask(&serving.address().to_string()).await
@@ -83,12 +96,34 @@ async fn run(words: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
             let code = cancellation::leave(&serving.address().to_string()).await?;
             Ok(vec![format!("{code:?}, and in the book: {guests:?}")])
         }
-        ["credentials", address, authority, token] => {
-            let authority = fs::read_to_string(authority)?;
-            let token = fs::read_to_string(token)?;
-            let channel = credentials::channel(address, authority, token.trim())?;
+        ["credentials", address, authority, chain, key] => {
+            let read = |path: &str| fs::read_to_string(path);
+            let identity = Identity::from_pem(&read(chain)?, &read(key)?)?;
+            let tls = TlsSource::new(server_config(identity, &ClientCertificates::Unasked)?);
+            let calls = guarded(Doorkeeper::new("a-token-of-ada", "Ada"));
+            let serving = stand(address, Security::Tls(tls), calls, &tasks).await?;
+            let server = serving.address().to_string();
+            let channel = credentials::channel(&server, read(authority)?, "a-token-of-ada")?;
             Ok(vec![credentials::greet(channel).await?])
         }
         _ => Err(USAGE.into()),
     }
+}
+
+/// Serves these calls in this way.
+pub(crate) async fn stand(
+    address: &str,
+    security: Security,
+    calls: Calls,
+    tasks: &Tasks,
+) -> Result<Serving, rpc::Error> {
+    let listener = Listener::bind(address.parse()?, security).await?;
+    Ok(rpc::serve(listener, calls, tasks, Limits::default()))
+}
+
+async fn until_ctrl_c(serving: Serving) -> Result<Vec<String>, Box<dyn Error>> {
+    writeln!(io::stdout(), "serving {}", serving.address())?;
+    tokio::signal::ctrl_c().await?;
+    serving.stop(Duration::from_secs(1)).await;
+    Ok(Vec::new())
 }

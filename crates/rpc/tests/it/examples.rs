@@ -1,26 +1,23 @@
 //! The examples of docs/grpc.md: each does what the page says, and the page shows its text.
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{fs, path::Path, sync::Arc};
 
-use rpc::{CallLimits, Calls, End, Limits, ListenAddress, Listener, Serving};
+use rpc::{End, ListenAddress, Security, Serving, Workers};
 use tasks::Tasks;
-use tonic::{Code, Request, Response, Status, metadata::MetadataMap, service::Routes};
-use wire::hello::{
-    HelloRequest, HelloResponse,
-    hello_service_server::{HelloService, HelloServiceServer},
-};
+use tonic::Code;
+use wire::hello::hello_service_server::HelloService;
 
 use crate::{
     hello::{
+        authenticator::{Doorkeeper, guarded},
         blocking_client,
+        blocking_handlers::Blocking,
         cancellation::{self, GuestBook, List},
         client, credentials,
         deadlines::{self, Careful},
+        json,
         server::{self, Hello},
+        stand,
     },
     support::{Authority, SOON, eventually},
 };
@@ -55,38 +52,46 @@ async fn the_server_and_both_clients_of_the_page_say_the_same() {
     assert!(serving.stop(SOON).await.late.is_empty());
 }
 
-/// Answers, and keeps what came along.
-struct Keeps(Arc<Mutex<Vec<MetadataMap>>>);
-
-#[tonic::async_trait]
-impl HelloService for Keeps {
-    async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
-        self.0.lock().unwrap().push(request.metadata().clone());
-        let reply = request.into_inner().greeting;
-        Ok(Response::new(HelloResponse { reply }))
-    }
+#[tokio::test]
+async fn the_page_s_blocking_handlers_answer_as_the_others_do() {
+    let tasks = Tasks::new();
+    let serving = plain(Blocking(Workers::new(&tasks, 1, 4)), &tasks).await;
+    assert_eq!(
+        client::greet(&serving.address().to_string()).await.unwrap(),
+        REPLIES
+    );
 }
 
 #[tokio::test]
-async fn the_page_s_composite_sends_the_token_over_tls_and_never_without() {
-    let (tasks, seen, authority) = (Tasks::new(), Arc::default(), Authority::new());
-    let listener = Listener::bind(ListenAddress::loopback(0), authority.tls()).await;
-    let routes = Routes::new(HelloServiceServer::new(Keeps(Arc::clone(&seen))));
-    let calls = Calls::new(routes, CallLimits::default());
-    let serving = rpc::serve(listener.unwrap(), calls, &tasks, Limits::default());
+async fn the_page_s_json_is_answered_beside_protobuf() {
+    let tasks = Tasks::new();
+    let calls = json::in_both(Hello).unwrap();
+    let serving = stand("0", Security::Plain, calls, &tasks).await.unwrap();
     let address = serving.address().to_string();
-    let channel = credentials::channel(&address, authority.pem(), "canary-token").unwrap();
-    assert_eq!(credentials::greet(channel).await.unwrap(), "Ada");
-    let seen = seen.lock().unwrap().clone();
-    let [metadata] = seen.as_slice() else {
-        panic!("{seen:?}");
+    assert_eq!(json::greet(&address).await.unwrap(), "Hello,Ada!");
+    assert_eq!(client::greet(&address).await.unwrap(), REPLIES);
+}
+
+#[tokio::test]
+async fn the_page_s_composite_proves_a_caller_over_tls_to_the_page_s_doorkeeper() {
+    let (tasks, authority) = (Tasks::new(), Authority::new());
+    let calls = guarded(Doorkeeper::new("canary-token", "Ada"));
+    let serving = stand("0", authority.tls(), calls, &tasks).await.unwrap();
+    let address = serving.address().to_string();
+    let greet = async |authority: &Authority, token: &str| {
+        let channel = credentials::channel(&address, authority.pem(), token).unwrap();
+        credentials::greet(channel).await.map_err(|status| status.code())
     };
-    assert_eq!(metadata.get("authorization").unwrap(), "Bearer canary-token");
-    assert_eq!(metadata.get("x-stamped-for").unwrap(), "SayHello");
-    // Another authority than the one that the server's certificate comes from.
-    let wrong = credentials::channel(&address, Authority::new().pem(), "canary-token").unwrap();
-    let refused = credentials::greet(wrong).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unavailable);
+    assert_eq!(
+        greet(&authority, "canary-token").await.as_deref(),
+        Ok("Hello,Ada!")
+    );
+    assert_eq!(greet(&authority, "another").await, Err(Code::Unauthenticated));
+    // Whoever is not the server that was meant gets no token.
+    assert_eq!(
+        greet(&Authority::new(), "canary-token").await,
+        Err(Code::Unavailable)
+    );
 }
 
 #[tokio::test]
@@ -150,4 +155,47 @@ fn the_page_on_grpc_shows_exactly_the_text_of_every_example() {
         shown.remove(place);
     }
     assert!(shown.is_empty(), "no file has this text: {}", shown[0]);
+}
+
+/// Adds the text of every Rust file below a folder.
+fn collect(folder: &Path, texts: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, texts);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            texts.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_tests_that_the_page_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/grpc.md")).unwrap();
+    let (_before, terms) = page.split_once("## The document's terms, one by one").unwrap();
+    // What other tests write on the page stands behind these tables.
+    let terms = terms.split("\n## ").next().unwrap().split("\n<!--").next().unwrap();
+    let mut texts = String::new();
+    for folder in ["crates", "tests"] {
+        collect(&root.join(folder), &mut texts);
+    }
+    let mut seen = 0;
+    let rows = terms
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    for shown in rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next()) {
+        for name in shown.split('`').skip(1).step_by(2) {
+            let is_path = name.contains(['/', '.']);
+            let there = if is_path {
+                let places = ["", "crates/rpc/", "crates/rpc/tests/it/"];
+                places.iter().any(|place| root.join(place).join(name).exists())
+            } else {
+                texts.contains(&format!("fn {name}("))
+            };
+            assert!(there, "docs/grpc.md names {name}, which is not there");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
 }

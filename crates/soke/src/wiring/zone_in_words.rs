@@ -7,9 +7,12 @@ use std::sync::{Arc, OnceLock};
 use agent::JobNodes;
 use native::{Bound, Check, Health, Zone};
 use store::Store;
-use tasks::Clock;
+use tasks::{Clock, Tasks};
 
 use crate::{config::Config, version::VERSION};
+
+/// The packages that the native listener serves beside its own: those of `scow::add_to`.
+const BESIDE: &[&str] = &["scow.common", "scow.portal"];
 
 /// What `soke status` shows of the zone beside the slices' own figures.
 pub(crate) fn zone_in_words(
@@ -18,6 +21,8 @@ pub(crate) fn zone_in_words(
     clock: &Clock,
     bound: &Arc<OnceLock<Bound>>,
     nodes: JobNodes,
+    // What stops first of all.
+    listening: &Tasks,
 ) -> Zone {
     let reach = reach(config);
     Zone {
@@ -26,6 +31,8 @@ pub(crate) fn zone_in_words(
         started_at: clock.now(),
         store_engine: store.engine_name(),
         bound: Arc::clone(bound),
+        beside: BESIDE,
+        stopping: listening.token(),
         checks: Arc::new(move || {
             std::iter::once(reach.clone())
                 .chain(work(&nodes))

@@ -5,8 +5,10 @@ mod account;
 /// The engine of the tests of both protocols that have jobs.
 #[path = "../../../scow/tests/it/engine.rs"]
 mod engine;
+mod health;
 mod job;
 mod node;
+mod reflection;
 mod service;
 mod session;
 mod user;

@@ -1,6 +1,6 @@
 //! A zone to call, and the zone's own call.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use access::Access;
 use futures::future::BoxFuture;
@@ -8,6 +8,7 @@ use native::{Bound, Check, Health};
 use rpc::{CallLimits, Calls};
 use tasks::{Clock, Tasks};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use wire::soke::v1::{
@@ -38,6 +39,10 @@ pub(crate) struct Zone {
     pub(crate) calls: Calls,
     pub(crate) store: store::Store,
     pub(crate) books: accounts::Handle,
+    /// How the check says that work is.
+    pub(crate) work: Arc<Mutex<Health>>,
+    /// Begins the stop.
+    pub(crate) stopping: CancellationToken,
     code: String,
     _data: TempDir,
 }
@@ -101,19 +106,22 @@ impl Zone {
             config: jobs::Config::default(),
         });
         let books = accounts.await.expect("accounts");
+        let (work, stopping) = (Arc::new(Mutex::new(Health::Ok)), CancellationToken::new());
         let routes = native::routes(native::Parts {
             access: access.clone(),
             jobs: jobs.await.expect("jobs"),
             nodes,
             services: services.await.expect("services"),
             accounts: books.clone(),
-            zone: facts(),
+            zone: facts(&work, &stopping),
         });
         Self {
             access,
             calls: Calls::new(routes, CallLimits::default()),
             store,
             books,
+            work,
+            stopping,
             code: code.expose().to_owned(),
             _data: data,
         }
@@ -171,7 +179,8 @@ impl Zone {
     }
 }
 
-fn facts() -> native::Zone {
+fn facts(work: &Arc<Mutex<Health>>, stopping: &CancellationToken) -> native::Zone {
+    let work = Arc::clone(work);
     native::Zone {
         host: "soke.localhost".to_owned(),
         version: "0.0.0".to_owned(),
@@ -181,12 +190,18 @@ fn facts() -> native::Zone {
             address: "soke.localhost:7443".to_owned(),
             listeners: vec!["native 127.0.0.1:7443".to_owned()],
         })),
-        checks: Arc::new(|| {
-            vec![Check {
-                name: "walls".to_owned(),
-                health: Health::Reduced,
-                text: "no Landlock".to_owned(),
-            }]
+        beside: &[],
+        stopping: stopping.clone(),
+        checks: Arc::new(move || {
+            let check = |name: &str, health, text: &str| Check {
+                name: name.to_owned(),
+                health,
+                text: text.to_owned(),
+            };
+            vec![
+                check("walls", Health::Reduced, "no Landlock"),
+                check("work", *work.lock().expect("no panic"), "as the test says"),
+            ]
         }),
     }
 }
