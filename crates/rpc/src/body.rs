@@ -1,4 +1,4 @@
-//! The bodies of a call, watched: a request keeps to the message limit, an answer on the calling side to its
+//! The bodies of a call, watched: a request keeps to the limits of messages, an answer on the calling side to its
 //! deadline.
 //!
 //! What it leaves to others: where messages begin and end (`framing`), decoding, and the answering side's own
@@ -7,6 +7,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,11 +18,11 @@ use tokio::time::{Instant, Sleep};
 use tonic::{Status, body::Body};
 
 use crate::{
-    Call, Deadline,
+    Call, CallLimits, Deadline,
     framing::{Messages, Refusal},
 };
 
-/// A request body that ends in an error where a message is too long or the peer broke off. Its compressed
+/// A request body that ends in an error where a message is too long or too slow, or the peer broke off. Its compressed
 /// messages come out unpacked, and the call is told of each.
 ///
 /// The library underneath takes a stream that was reset for one that ended; a handler that commits at the
@@ -30,17 +31,37 @@ pub(crate) struct Incoming {
     body: Body,
     messages: Messages,
     most: u32,
+    patience: Duration,
+    /// The end of the time for the message that has begun to come; nothing while none is waited for.
+    until: Option<Pin<Box<Sleep>>>,
     call: Call,
 }
 
 impl Incoming {
-    pub(crate) const fn new(body: Body, most: u32, messages: Messages, call: Call) -> Self {
+    pub(crate) const fn new(body: Body, limits: &CallLimits, messages: Messages, call: Call) -> Self {
         Self {
             body,
             messages,
-            most,
+            most: limits.message_bytes,
+            patience: limits.message_time,
+            until: None,
             call,
         }
+    }
+
+    /// Waits for more of a message, as long as one may take.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        if !self.messages.is_inside() {
+            return Poll::Pending;
+        }
+        let until = self
+            .until
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.patience)));
+        ready!(until.as_mut().poll(cx));
+        let secs = self.patience.as_secs();
+        let text =
+            format!("a request message was not whole after {secs} s: send it again, or in smaller parts");
+        Poll::Ready(wire::status(ErrorKind::Unavailable, text))
     }
 
     fn refuse(&self, refusal: Refusal) -> Status {
@@ -78,12 +99,18 @@ impl HttpBody for Incoming {
             match self.messages.next() {
                 Ok(Some(piece)) => {
                     self.call.note_compressed(self.messages.was_compressed());
+                    if !self.messages.is_inside() {
+                        self.until = None;
+                    }
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
                 Ok(None) => {}
                 Err(refusal) => return Poll::Ready(Some(Err(self.refuse(refusal)))),
             }
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                return self.poll_late(cx).map(|status| Some(Err(status)));
+            };
+            let frame = match frame {
                 None if self.messages.is_inside() => {
                     let text = "the request ended inside a message";
                     return Poll::Ready(Some(Err(wire::status(ErrorKind::Internal, text))));

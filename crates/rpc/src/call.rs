@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, uri::PathAndQuery};
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
-use crate::Deadline;
+use crate::{Deadline, held::Part};
 
 tokio::task_local! {
     /// The call whose handler or answer is being polled.
@@ -262,10 +262,18 @@ fn kept(metadata: MetadataMap) -> HeaderMap {
     headers
 }
 
-/// Holds a call while it is being answered. Dropped before its answer is out, it ends the call.
-pub(crate) struct Watched(pub(crate) Call);
+/// Holds a call, and its place among those that run, while it is being answered. Dropped before its answer is out, it
+/// ends the call.
+pub(crate) struct Watched(
+    pub(crate) Call,
+    #[expect(dead_code, reason = "it is held, and given back when this is dropped")] Part,
+);
 
 impl Watched {
+    pub(crate) const fn new(call: Call, place: Part) -> Self {
+        Self(call, place)
+    }
+
     pub(crate) fn finish(&self, end: End) {
         self.0.finish(end);
     }

@@ -24,11 +24,12 @@ use tower::Service;
 use crate::{
     Authenticator, Call, CallCredentials, CallLimits, Deadline, Json, RequestId,
     body::Incoming,
+    call::Watched,
     form::Form,
     framing::Messages,
     guard::Guard,
     gzip::{self, Encoding},
-    held::Allowance,
+    held::{Allowance, Full, Part},
     json::{self, Translated, Translator},
     path,
     reply::Running,
@@ -43,6 +44,7 @@ pub struct Calls {
     routes: Routes,
     limits: CallLimits,
     allowance: Allowance,
+    places: Allowance,
     clock: Clock,
     json: Option<Json>,
     /// What is asked and said before a handler begins; nothing where nothing is.
@@ -71,6 +73,7 @@ struct Head {
     deadline: Option<Deadline>,
     packed: bool,
     form: Form,
+    place: Part,
 }
 
 impl Calls {
@@ -80,6 +83,7 @@ impl Calls {
         Self {
             routes: routes.prepare(),
             allowance: Allowance::new(limits.arriving_bytes),
+            places: Allowance::new(limits.running),
             limits,
             clock: Clock::system(),
             json: None,
@@ -152,10 +156,15 @@ impl Calls {
         };
         let deadline = Deadline::of(request.headers(), &self.clock);
         let deadline = deadline.map_err(|fault| refusal(ErrorKind::Invalid, fault))?;
+        let place = self.places.part(1).map_err(|Full| {
+            let text = "too many calls run at this moment: make it again later";
+            refusal(ErrorKind::Exhausted, text)
+        })?;
         Ok(Head {
             deadline,
             packed,
             form,
+            place,
         })
     }
 }
@@ -214,10 +223,11 @@ impl Calls {
         if let Some(deadline) = head.deadline {
             request.extensions_mut().insert(deadline);
         }
-        let most = self.limits.message_bytes;
+        let limits = &self.limits;
+        let most = limits.message_bytes;
         let messages = Messages::new(most, head.packed, self.allowance.clone());
         let watching = call.clone();
-        let mut request = request.map(|body| Body::new(Incoming::new(body, most, messages, watching)));
+        let mut request = request.map(|body| Body::new(Incoming::new(body, limits, messages, watching)));
         let mut answered = None;
         if head.form == Form::Json
             && let Some(json) = &self.json
@@ -230,7 +240,7 @@ impl Calls {
         let routes = self.routes.clone();
         let before = self.before.clone();
         let work = answer(routes, request, before, call.clone(), answered);
-        Running::new(Box::pin(work), call, gzip, head.form)
+        Running::new(Box::pin(work), Watched::new(call, head.place), gzip, head.form)
     }
 }
 

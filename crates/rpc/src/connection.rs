@@ -4,7 +4,7 @@
 
 use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{TryFutureExt as _, future::BoxFuture};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -137,7 +137,8 @@ where
             talk(*stream, version, peer, seat, &shared, ends).await;
         }
         Ok(Opened::Forward(stream, peer, admission)) => {
-            seat.keep();
+            // A link keeps its place, whether calls run over it or not.
+            let _standing = seat.visit();
             let ends = Ends {
                 until: admission.until,
                 age: None,
@@ -145,7 +146,8 @@ where
             talk(*stream, Version::Two, peer, seat, &shared, ends).await;
         }
         Ok(Opened::Reversed(tls, admission, links)) => {
-            seat.keep();
+            // A link keeps its place, whether calls run over it or not.
+            let _standing = seat.visit();
             let (tasks, cut, limits) = (&shared.tasks, &shared.cut, &shared.limits);
             let ends = link::Ends { tasks, cut, limits };
             log_end(address, link::hold(*tls, admission, &links, ends).await);
@@ -309,13 +311,14 @@ async fn talk<S>(
         let seat = Arc::clone(&seat);
         let service = shared.service.clone();
         service_fn(move |request: Request<Incoming>| {
-            seat.keep();
+            let visit = seat.visit();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
             if let Some(switch) = &switch {
                 request.extensions_mut().insert(Upgrading::next(switch));
             }
-            service.clone().oneshot(request)
+            let answer = service.clone().oneshot(request);
+            answer.map_ok(|answer| answer.map(|body| visit.until_sent(body)))
         })
     };
     let builder = match version {

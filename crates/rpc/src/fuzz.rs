@@ -22,7 +22,7 @@ use tonic::{
 };
 
 use crate::{
-    Call, Json,
+    Call, CallLimits, Json,
     body::Incoming,
     framing::{HEAD, Messages, Refusal, framed},
     gzip,
@@ -30,6 +30,8 @@ use crate::{
     json::{Fault, Translated, Translator},
     strict::{Follower, Switch},
 };
+
+pub use text::{metadata, status, timeout};
 
 /// A function of bytes, under the name of its folder in `fuzz/corpus`.
 pub type Target = (&'static str, fn(&[u8]));
@@ -39,9 +41,9 @@ pub const TARGETS: [Target; 6] = [
     ("frames", frames),
     ("http1", http1),
     ("json", json),
-    ("timeout", text::timeout),
-    ("metadata", text::metadata),
-    ("status", text::status),
+    ("timeout", timeout),
+    ("metadata", metadata),
+    ("status", status),
 ];
 
 /// Length-prefixed messages: limit, compression and cuts from the first four bytes, the body behind them.
@@ -153,7 +155,11 @@ fn pieces(messages: &mut Messages, body: &[u8], cut: usize) -> (Vec<u8>, Option<
 fn decode(body: &[u8], cut: usize, most: u32, packed: bool) -> (Vec<Bytes>, bool) {
     let parts = Parts(body.chunks(cut).map(Bytes::copy_from_slice).collect());
     let messages = Messages::new(most, packed, Allowance::new(usize::MAX));
-    let incoming = Incoming::new(Body::new(parts), most, messages, Call::new(None, None));
+    let limits = CallLimits {
+        message_bytes: most,
+        ..CallLimits::default()
+    };
+    let incoming = Incoming::new(Body::new(parts), &limits, messages, Call::new(None, None));
     let mut stream = pin!(Streaming::new_request(Whole, incoming, None, None));
     let mut cx = Context::from_waker(Waker::noop());
     let mut seen = Vec::new();

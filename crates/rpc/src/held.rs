@@ -1,6 +1,6 @@
-//! How many bytes of half-arrived messages a set of services holds.
+//! How many bytes of half-arrived messages a set of services holds, and how many calls.
 //!
-//! What it leaves to others: when a message begins and ends (`body`). A decoder keeps what has arrived of a
+//! What it leaves to others: when a message begins and ends (`body`), and a call (`calls`). A decoder keeps what has arrived of a
 //! message until it is whole; without a common bound a few hundred callers who each send all but the last
 //! byte of a large one would take all memory, before anybody asked who they are.
 
@@ -12,18 +12,18 @@ use std::sync::{
 /// Messages up to this size are not counted: they are bounded by the number of calls.
 const SMALL: usize = 64 * 1024;
 
-/// The bytes that may be held at a time. Clones share them.
+/// The bytes, or the calls, that may be held at a time. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
     taken: Arc<AtomicUsize>,
     most: usize,
 }
 
-/// One message's part; given back when dropped.
+/// One message's or one call's part; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Part {
     taken: Arc<AtomicUsize>,
-    bytes: usize,
+    size: usize,
 }
 
 impl Allowance {
@@ -40,25 +40,30 @@ impl Allowance {
         if bytes <= SMALL {
             return Ok(None);
         }
-        let fits = |taken: usize| taken.checked_add(bytes).filter(|sum| *sum <= self.most);
+        self.part(bytes).map(Some)
+    }
+
+    /// Takes a part of this size: `Err` when there is no room.
+    pub(crate) fn part(&self, size: usize) -> Result<Part, Full> {
+        let fits = |taken: usize| taken.checked_add(size).filter(|sum| *sum <= self.most);
         let taken = self
             .taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
         taken.map_err(|_most| Full)?;
-        Ok(Some(Part {
+        Ok(Part {
             taken: Arc::clone(&self.taken),
-            bytes,
-        }))
+            size,
+        })
     }
 }
 
-/// Says that there is no room for another large message now.
+/// Says that there is no room for another one now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.taken.fetch_sub(self.size, Ordering::Relaxed);
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 /// Bounds one listener and each of its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The most connections at a time, and never more than half of the files that the process may open. When they are used up, the connection that has waited longest without
-    /// a request gives its place to the newcomer.
+    /// The most connections at a time, and never more than half of the files that the process may open. When they are
+    /// used up, the connection that has waited longest without a request gives its place to the newcomer; where each
+    /// has made one, the connection gives it on which no call runs and none has begun for longest.
     pub connections: usize,
     /// The longest time from accept to a finished TLS handshake.
     pub handshake: Duration,
@@ -59,6 +60,11 @@ pub struct CallLimits {
     pub message_bytes: u32,
     /// The most bytes of request messages over 64 KiB that arrive at the same time, over all calls.
     pub arriving_bytes: usize,
+    /// The longest time that a request message may take from its first byte to its last, while it is waited for.
+    pub message_time: Duration,
+    /// The most calls that run at the same time, over all connections: each costs some 10 KiB even where nothing
+    /// comes of it.
+    pub running: usize,
 }
 
 impl Default for CallLimits {
@@ -66,6 +72,8 @@ impl Default for CallLimits {
         Self {
             message_bytes: 4 * 1024 * 1024,
             arriving_bytes: 256 * 1024 * 1024,
+            message_time: Duration::from_secs(60),
+            running: 16 * 1024,
         }
     }
 }

@@ -42,14 +42,14 @@ pub(crate) struct Running {
 
 impl Running {
     /// Begins with a handler that answers in a form; `gzip` says that the caller understands it.
-    pub(crate) fn new(handler: Handler, call: Call, gzip: bool, form: Form) -> Self {
-        let until = call.deadline().map(|deadline| {
+    pub(crate) fn new(handler: Handler, watched: Watched, gzip: bool, form: Form) -> Self {
+        let until = watched.0.deadline().map(|deadline| {
             let until = Instant::from_std(deadline.at());
             Box::pin(tokio::time::sleep_until(until))
         });
         Self {
             handler,
-            watched: Watched(call),
+            watched,
             until,
             gzip,
             form,

@@ -119,7 +119,7 @@ where
             Err(error) if concerns_one_peer(&error) => tracing::debug!(%error, "accept failed for one peer"),
             Err(error) => {
                 if !failing {
-                    tracing::warn!(%error, "accept fails: trying again, connections without a request yield");
+                    tracing::warn!(%error, "accept fails: trying again, connections without a running request yield");
                     failing = true;
                 }
                 seats.free_one();

@@ -27,7 +27,7 @@ use crate::{CallLimits, Calls, Deadline, RequestId, bearer, deadline, details, g
 const TRAILERS: usize = 8 * 1024;
 
 /// The value of a `grpc-timeout` header; the same bytes as a length of time that is said as one.
-pub(super) fn timeout(input: &[u8]) {
+pub fn timeout(input: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(input) {
         let headers = HeaderMap::from_iter([(HeaderName::from_static("grpc-timeout"), value)]);
         let read = Deadline::of(&headers, &Clock::system());
@@ -66,7 +66,7 @@ fn is_timeout(value: &[u8]) -> bool {
 }
 
 /// A path on the first line, and a header on each of the others.
-pub(super) fn metadata(input: &[u8]) {
+pub fn metadata(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let asked = lines.next().unwrap_or_default();
     let headers = headers(lines);
@@ -146,7 +146,7 @@ fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
 }
 
 /// Trailers on lines, as a server says them; the same bytes as a message and as faults that this side says.
-pub(super) fn status(input: &[u8]) {
+pub fn status(input: &[u8]) {
     let mut trailers = headers(input.split(|byte| *byte == b'\n'));
     details::check(&mut trailers);
     if let Some(status) = Status::from_header_map(&trailers) {

@@ -7,6 +7,7 @@
 mod answers;
 mod apart;
 mod attack;
+mod bounds;
 mod crowd;
 mod frames;
 mod messages;

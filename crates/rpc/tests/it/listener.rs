@@ -15,7 +15,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use wire::grpc::testing::Empty;
 
-use crate::support::{Authority, SOON, Server, ZONE, eventually, quick};
+use crate::support::{Authority, SOON, Server, ZONE, bare, eventually, post, quick, waits};
 
 fn client_config(authority: &Authority, protocols: &[&[u8]]) -> Arc<ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
@@ -250,6 +250,35 @@ async fn j13_silent_connections_give_their_place_to_newcomers() {
         assert_eq!(peers[0].address, peers[2].address);
     }
     said_until_closed(&mut silent[0]).await;
+}
+
+#[tokio::test]
+async fn g10_idle_connections_give_their_place_to_newcomers_and_busy_ones_do_not() {
+    let limits = Limits {
+        connections: 8,
+        ..Limits::default()
+    };
+    let server = Server::start(Security::Plain, limits).await;
+    let mut busy = server.client(&Trust::Plaintext).await;
+    let call = tokio::spawn(async move { busy.unary_call(waits(600_000)).await });
+    eventually("it runs", || server.seen.running() == 1).await;
+    let mut guests = Vec::new();
+    for _ in 0..40 {
+        // Each has made a call, answers pings and would stay for ever.
+        let mut guest = bare(&server).await;
+        let answer = guest
+            .send_request(post("/grpc.testing.TestService/EmptyCall"))
+            .await;
+        assert_eq!(answer.expect("a newcomer is served").status(), 200);
+        guests.push(guest);
+    }
+    eventually("the first ones had to go", || {
+        guests.iter().filter(|guest| guest.is_closed()).count() >= 33
+    })
+    .await;
+    assert!(guests[0].is_closed() && !guests[39].is_closed());
+    assert_eq!(server.seen.running(), 1, "the busy one stays");
+    call.abort();
 }
 
 #[tokio::test]
