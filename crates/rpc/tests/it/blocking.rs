@@ -189,8 +189,9 @@ fn a_thread_sets_deadlines_and_cancels_calls_of_every_kind() {
     assert!(gone, "the sender hears that its call has ended");
     let ends = elsewhere.block_on(server.ends(4));
     let ends: Vec<_> = ends.iter().map(|(end, _)| *end).collect();
-    let late = End::DeadlinePassed;
-    assert_eq!(ends, [late, late, End::Cancelled, End::Cancelled]);
+    // Of a deadline the server hears by its own clock or by the caller's, whichever comes first.
+    assert!(!ends.contains(&End::Answered), "{ends:?}");
+    assert_eq!(ends[2..], [End::Cancelled, End::Cancelled]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Calls that are made again: which, when, how often, and what is sent.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -25,7 +25,7 @@ use wire::grpc::testing::{
 use crate::{
     gate::{Gate, Spoken},
     raw::literal,
-    support::{SOON, eventually},
+    support::{self, SOON, eventually},
     talker,
 };
 
@@ -513,4 +513,39 @@ async fn an_answer_without_a_status_is_no_success() {
     let both = tokio::time::timeout(SOON, async { tokio::join!(answers, asked) });
     let (_spoken, status) = both.await.expect("it ends");
     assert_eq!(status.code(), Code::Internal, "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_fails_while_connections_are_given_up_under_load() {
+    let limits = Limits {
+        age: Some(Duration::from_millis(60)),
+        ..Limits::default()
+    };
+    let server = support::Server::start(Security::Plain, limits).await;
+    let channel = client(&server.target(), ChannelArgs::new());
+    let connections = || {
+        let peers = server.seen.peers.lock().unwrap();
+        let ports: BTreeSet<u16> = peers.iter().map(|peer| peer.address.port()).collect();
+        ports.len()
+    };
+    let callers = (0..8).map(|_| {
+        let mut client = channel.clone();
+        async move {
+            let mut calls = 0;
+            while calls < 200 || connections() < 10 {
+                client.empty_call(Empty::default()).await?;
+                let size = client.streaming_input_call(parts(3)).await?.into_inner();
+                assert_eq!(size.aggregated_payload_size, 3000);
+                calls += 2;
+            }
+            Ok::<_, Status>(calls)
+        }
+    });
+    let all = tokio::time::timeout(SOON, futures::future::try_join_all(callers));
+    let calls: Vec<i32> = all.await.expect("calls go on").expect("none fails");
+    println!(
+        "{} calls over {} connections",
+        calls.iter().sum::<i32>(),
+        connections()
+    );
 }

@@ -28,7 +28,7 @@ use wire::grpc::testing::{
 };
 
 /// The longest that any test waits for what must come.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) const ZONE: &str = "soke.localhost";
 
