@@ -15,7 +15,7 @@ use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 use model::ErrorKind;
 use tokio::time::{Instant, Sleep};
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 
 use crate::{
     Call, CallLimits, Deadline,
@@ -140,6 +140,7 @@ impl HttpBody for Incoming {
 pub(crate) struct Outgoing {
     body: Option<Body>,
     until: Pin<Box<Sleep>>,
+    deadline: Deadline,
 }
 
 impl Outgoing {
@@ -147,6 +148,7 @@ impl Outgoing {
         Self {
             body: Some(body),
             until: Box::pin(tokio::time::sleep_until(Instant::from_std(deadline.at()))),
+            deadline: deadline.clone(),
         }
     }
 }
@@ -166,7 +168,7 @@ impl HttpBody for Outgoing {
         let trailers = matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_trailers());
         if trailers || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.body = None;
-            return polled;
+            return polled.map_err(|status| ended_by(status, Some(&self.deadline)));
         }
         if self.until.as_mut().poll(cx).is_ready() {
             self.body = None;
@@ -177,6 +179,15 @@ impl HttpBody for Outgoing {
 
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+}
+
+/// What a call that ended with `status` says. A server that resets it at the deadline says nothing but that it is
+/// cancelled, and may be ahead of our own timer, which counts in milliseconds.
+pub(crate) fn ended_by(status: Status, deadline: Option<&Deadline>) -> Status {
+    match deadline {
+        Some(deadline) if status.code() == Code::Cancelled && deadline.is_expired() => expired(),
+        Some(_) | None => status,
     }
 }
 
@@ -191,4 +202,35 @@ pub(crate) fn expired_trailers() -> HeaderMap {
         tracing::error!(%status, "a fixed status does not fit into trailers");
     }
     trailers
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+    use tasks::Clock;
+    use tonic::{Code, Status};
+
+    use super::ended_by;
+    use crate::Deadline;
+
+    fn within(timeout: &'static str) -> Deadline {
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("grpc-timeout"),
+            HeaderValue::from_static(timeout),
+        )]);
+        Deadline::of(&headers, &Clock::system()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_server_that_resets_a_call_at_its_deadline_says_deadline_exceeded() {
+        for (code, deadline, wanted) in [
+            (Code::Cancelled, Some(within("0n")), Code::DeadlineExceeded),
+            (Code::Cancelled, Some(within("1H")), Code::Cancelled),
+            (Code::Cancelled, None, Code::Cancelled),
+            (Code::Unavailable, Some(within("0n")), Code::Unavailable),
+        ] {
+            let status = ended_by(Status::new(code, "as it came"), deadline.as_ref());
+            assert_eq!(status.code(), wanted);
+        }
+    }
 }

@@ -38,8 +38,10 @@ use bodies::Awaited;
 use exchange::Going;
 
 use crate::{
-    CallCredentials, ChannelCredentials, Deadline, Error, SecurityLevel, Target, body::expired,
-    connect::Dialer, deadline::Allowed,
+    CallCredentials, ChannelCredentials, Deadline, Error, SecurityLevel, Target,
+    body::{ended_by, expired},
+    connect::Dialer,
+    deadline::Allowed,
 };
 
 /// The state of a channel.
@@ -201,7 +203,7 @@ impl Service<Request<Body>> for Channel {
             };
             Ok(match answered {
                 Ok(response) => awaited.watch(response),
-                Err(status) => status.into_http(),
+                Err(status) => ended_by(status, deadline.as_ref()).into_http(),
             })
         })
     }
