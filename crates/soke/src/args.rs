@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::failure::USAGE;
+use crate::{failure::USAGE, interop::Interop};
 
 /// One private compute zone in one binary: people sign in, submit jobs and fetch what they made.
 #[derive(Debug, Parser)]
@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Join(Join),
     /// Stand as the gRPC document's example server, Greeter and HelloService, until stopped
     Greeter(Greeter),
+    /// Run gRPC's interoperability tests
+    #[command(subcommand, hide = true)]
+    Interop(Interop),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -178,4 +178,6 @@ rooms! {
               buckyos.node_gateway.address; port 0 takes a free one");
     greeter::Error => "stand as the greeter",
         Some("end the program that stands there, or name another address with --listen");
+    interop::Error => "run the interop tests",
+        Some("end the program that stands there, or name another port with --port");
 }

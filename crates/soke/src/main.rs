@@ -8,6 +8,7 @@ mod config;
 mod failure;
 mod greet;
 mod hidden;
+mod interop;
 mod join;
 mod join_token;
 mod lock;
@@ -61,6 +62,7 @@ fn perform(command: Command, flags: Flags, environment: &Environment) -> Result<
         Command::Up(flags_of_up) => up::up(&flags_of_up, flags.data.as_deref(), environment),
         Command::Join(asked) => join::join(&asked, flags.data.as_deref(), environment),
         Command::Greeter(asked) => greet::greet(&asked),
+        Command::Interop(asked) => interop::interop(&asked),
         Command::Stop => {
             let place = Place::find(flags.data.as_deref(), environment)?;
             stop::stop(&place.folder)?;

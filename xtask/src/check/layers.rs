@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 5 process   soke   cli
-//! 4 dialects  native  agent  scow  grid  buckyos  litekube  greeter, and below them caller
+//! 4 dialects  native  agent  scow  grid  buckyos  litekube  greeter  interop, and below them caller
 //! 3 slices    nodes  overlay  tree  jobs  services  files  shells  accounts
 //! 2           access
 //! 1 ground    store  tasks  rpc  wire  confine  stage  krpc  policy  rtcp  overlay-core
@@ -30,7 +30,7 @@ const SLICES: &[&str] = &[
     "nodes", "overlay", "tree", "jobs", "services", "files", "shells", "accounts",
 ];
 const DIALECTS: &[&str] = &[
-    "native", "agent", "scow", "grid", "buckyos", "litekube", "greeter",
+    "native", "agent", "scow", "grid", "buckyos", "litekube", "greeter", "interop",
 ];
 /// What every gRPC door begins with.
 const CALLER: &[&str] = &["caller"];

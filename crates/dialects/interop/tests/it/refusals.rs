@@ -1,0 +1,130 @@
+//! What the test server refuses: sizes that are none, tokens that are not believed, places where it must not stand.
+
+use interop::{Account, Error, Parts, start};
+use model::ErrorKind;
+use rpc::{CallContext, CallCredentials, Channel, ChannelArgs, ChannelCredentials, ListenAddress, Security};
+use tasks::Tasks;
+use tonic::{Code, Request, Status, metadata::MetadataMap};
+use wire::grpc::testing::{
+    ResponseParameters, SimpleRequest, StreamingOutputCallRequest, test_service_client::TestServiceClient,
+};
+
+use crate::support::{Bed, Mode, account_file};
+
+fn stub(bed: &Bed, token: Option<&str>) -> TestServiceClient<Channel> {
+    let mut credentials = ChannelCredentials::insecure();
+    if let rpc::Trust::Authority { .. } = &bed.settings.trust {
+        credentials = ChannelCredentials::tls(bed.settings.trust.clone());
+    }
+    if let Some(token) = token {
+        credentials = credentials.with(Anywhere(token.to_owned()));
+    }
+    let channel = Channel::new(&bed.settings.target, &credentials, ChannelArgs::new());
+    TestServiceClient::new(channel.unwrap())
+}
+
+/// A token that goes over plaintext too, as no good client sends it.
+#[derive(Debug)]
+struct Anywhere(String);
+
+#[tonic::async_trait]
+impl CallCredentials for Anywhere {
+    async fn metadata(&self, _call: &CallContext) -> Result<MetadataMap, Status> {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("authorization", format!("Bearer {}", self.0).parse().unwrap());
+        Ok(metadata)
+    }
+
+    fn minimum_security(&self) -> rpc::SecurityLevel {
+        rpc::SecurityLevel::None
+    }
+}
+
+#[tokio::test]
+async fn a_size_that_is_none_a_type_that_is_none_and_too_much_are_refused() {
+    let bed = Bed::open(Mode::Plain).await;
+    for (kind, size, code) in [
+        (0, -1, Code::InvalidArgument),
+        (7, 1, Code::InvalidArgument),
+        (0, i32::MAX, Code::ResourceExhausted),
+    ] {
+        let asked = SimpleRequest {
+            response_type: kind,
+            response_size: size,
+            ..SimpleRequest::default()
+        };
+        let status = stub(&bed, None).unary_call(asked).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status}");
+        let sized = ResponseParameters {
+            size,
+            ..ResponseParameters::default()
+        };
+        let asked = StreamingOutputCallRequest {
+            response_type: kind,
+            response_parameters: vec![sized],
+            ..StreamingOutputCallRequest::default()
+        };
+        let mut answers = stub(&bed, None)
+            .streaming_output_call(asked)
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(answers.message().await.unwrap_err().code(), code);
+    }
+}
+
+#[tokio::test]
+async fn only_tokens_of_the_account_are_believed_and_only_over_tls() {
+    let asked = || {
+        Request::new(SimpleRequest {
+            fill_username: true,
+            ..SimpleRequest::default()
+        })
+    };
+    for mode in [Mode::Plain, Mode::Tls] {
+        let bed = Bed::open(mode).await;
+        for token in ["no-token", "a.b.c"] {
+            let status = stub(&bed, Some(token)).unary_call(asked()).await.unwrap_err();
+            assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+        }
+        let nobody = stub(&bed, None).unary_call(asked()).await.unwrap().into_inner();
+        assert_eq!(nobody.username, "");
+    }
+}
+
+#[tokio::test]
+async fn the_server_and_its_issuer_stay_on_this_machine_without_encryption() {
+    let everywhere: ListenAddress = "0.0.0.0:0".parse().unwrap();
+    let account = Account::from_json(&account_file("127.0.0.1:1")).unwrap();
+    let open = async |address, issuer, account| {
+        start(Parts {
+            address,
+            security: Security::Plain,
+            insecure: false,
+            account,
+            issuer,
+            tasks: Tasks::new(),
+        })
+        .await
+    };
+    let here = ListenAddress::loopback(0);
+    for (address, issuer) in [(everywhere, None), (here, Some(everywhere))] {
+        let refused = open(address, issuer, Some(account.clone())).await.unwrap_err();
+        assert!(matches!(refused, Error::Plaintext { .. }), "{refused}");
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+    }
+    let refused = open(here, Some(here), None).await.unwrap_err();
+    assert!(matches!(refused, Error::Needs { .. }), "{refused}");
+}
+
+#[test]
+fn a_key_file_that_is_none_is_refused_without_showing_it() {
+    let good = account_file("127.0.0.1:1");
+    for text in ["", "{}", &good.replace("BEGIN", "B"), &good.replace("MII", "MIX")] {
+        let fault = Account::from_json(text).unwrap_err();
+        assert_eq!(fault.kind(), ErrorKind::Invalid);
+        assert!(fault.to_string().len() < 160, "{fault}");
+    }
+    let account = format!("{:?}", Account::from_json(&good).unwrap());
+    assert!(!account.contains("MII"), "{account}");
+}
