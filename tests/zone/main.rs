@@ -16,6 +16,7 @@ mod foreign_client;
 mod greeter;
 mod grid;
 mod hostile;
+mod interop;
 mod kapi;
 mod litekube;
 mod matrix;

@@ -1,0 +1,120 @@
+// Command mutual runs grpc-go's own interoperability cases and its own test server over TLS with certificates on both
+// sides, for which the programs that come with grpc-go have no flag. One case to a process, as there.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/interop"
+	testing "google.golang.org/grpc/interop/grpc_testing"
+)
+
+var (
+	serverHost = flag.String("server_host", "", "the server's host; without it this is the server")
+	serverPort = flag.String("server_port", "", "the server's port")
+	serverName = flag.String("server_host_override", "", "the name that the server must prove")
+	testCase   = flag.String("test_case", "", "the case")
+	port       = flag.String("port", "0", "the port of the server")
+	caFile     = flag.String("ca_file", "", "the authority of the other side, a PEM file")
+	certFile   = flag.String("tls_cert_file", "", "the certificate to show, a PEM file")
+	keyFile    = flag.String("tls_key_file", "", "its key, a PEM file")
+)
+
+var cases = map[string]func(context.Context, testing.TestServiceClient, ...grpc.CallOption){
+	"empty_unary":                 interop.DoEmptyUnaryCall,
+	"large_unary":                 interop.DoLargeUnaryCall,
+	"client_streaming":            interop.DoClientStreaming,
+	"server_streaming":            interop.DoServerStreaming,
+	"ping_pong":                   interop.DoPingPong,
+	"empty_stream":                interop.DoEmptyStream,
+	"timeout_on_sleeping_server":  interop.DoTimeoutOnSleepingServer,
+	"cancel_after_begin":          interop.DoCancelAfterBegin,
+	"cancel_after_first_response": interop.DoCancelAfterFirstResponse,
+	"status_code_and_message":     interop.DoStatusCodeAndMessage,
+	"special_status_message":      interop.DoSpecialStatusMessage,
+	"custom_metadata":             interop.DoCustomMetadata,
+}
+
+func main() {
+	flag.Parse()
+	settings, err := certificates()
+	if err == nil {
+		if *serverHost == "" {
+			err = serve(settings)
+		} else {
+			err = call(settings)
+		}
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func certificates() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(*certFile, *keyFile)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := os.ReadFile(*caFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(authority) {
+		return nil, errors.New("no certificate in --ca_file")
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		RootCAs:      pool,
+		ClientCAs:    pool,
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ServerName:   *serverName,
+	}, nil
+}
+
+func serve(settings *tls.Config) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", *port))
+	if err != nil {
+		return err
+	}
+	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(settings)))
+	testing.RegisterTestServiceServer(server, interop.NewTestServer())
+	return server.Serve(listener)
+}
+
+// call ends the process when the case does not pass, because the case itself does that.
+func call(settings *tls.Config) error {
+	target := net.JoinHostPort(*serverHost, *serverPort)
+	connection, err := grpc.NewClient(target, grpc.WithTransportCredentials(credentials.NewTLS(settings)))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	ctx := context.Background()
+	client := testing.NewTestServiceClient(connection)
+	switch *testCase {
+	case "unimplemented_method":
+		interop.DoUnimplementedMethod(ctx, connection)
+	case "unimplemented_service":
+		interop.DoUnimplementedService(ctx, testing.NewUnimplementedServiceClient(connection))
+	case "pick_first_unary":
+		interop.DoPickFirstUnary(ctx, client)
+	default:
+		run, known := cases[*testCase]
+		if !known {
+			return fmt.Errorf("test case %q is not known", *testCase)
+		}
+		run(ctx, client)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+//! gRPC's interoperability cases between Soke and foreign programs, both ways: their clients at our server, our client at
+//! their servers.
+//!
+//! The full run makes plain, TLS and TLS with certificates on both sides, and writes the table of `docs/grpc.md`; the
+//! everyday run makes TLS and holds that table to what it saw. What it leaves to others: what each case does (crate
+//! `interop` and the programs under `tests/interop/peers`), and a client at a server of one process
+//! (`crates/dialects/interop/tests`).
+
+mod material;
+mod peers;
+mod table;
+
+use std::collections::BTreeMap;
+
+use crate::harness::is_full;
+use material::Material;
+use peers::{Column, Outcome, go_is_there};
+use table::Table;
+
+/// What is between the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    Plain,
+    Tls,
+    Mutual,
+}
+
+impl Mode {
+    const ALL: [Self; 3] = [Self::Plain, Self::Tls, Self::Mutual];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Tls => "TLS",
+            Self::Mutual => "mTLS",
+        }
+    }
+}
+
+/// What was seen: for each column and case, each mode that both have.
+type Seen = BTreeMap<(Column, &'static str), BTreeMap<Mode, Outcome>>;
+
+/// Runs every cell of the table in these modes.
+fn run(modes: &[Mode]) -> Seen {
+    let material = Material::make();
+    let mut seen = Seen::new();
+    for mode in modes {
+        let ours = peers::Server::ours(&material, *mode);
+        for column in Column::ALL
+            .into_iter()
+            .filter(|column| !column.is_go() || go_is_there())
+        {
+            for (case, outcome) in column.run(&material, *mode, &ours) {
+                seen.entry((column, case)).or_default().insert(*mode, outcome);
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn foreign_programs_and_soke_pass_each_others_interop_cases() {
+    let modes = if is_full() { &Mode::ALL[..] } else { &[Mode::Tls] };
+    let seen = run(modes);
+    let red: Vec<_> = seen
+        .iter()
+        .flat_map(|((column, case), modes)| {
+            let red = modes
+                .iter()
+                .filter_map(|(mode, outcome)| Some((mode, outcome.as_ref().err()?)));
+            red.map(move |(mode, why)| format!("{}, {case}, {}: {why}", column.title(), mode.name()))
+        })
+        .collect();
+    assert!(red.is_empty(), "{}", red.join("\n"));
+    let table = Table::read();
+    if is_full() {
+        table.write(&seen);
+    } else {
+        table.compare(&seen, modes);
+    }
+}
+
+#[test]
+fn a_wrong_flag_of_the_interop_programs_is_refused_with_what_is_right() {
+    for (arguments, code, text) in [
+        (
+            &["client", "--test_case=nothing"][..],
+            64,
+            "`nothing` is not known: known are empty_unary",
+        ),
+        (&["client", "--use_tls=true"], 64, "--ca_file"),
+        (&["client", "--use_tls=maybe"], 64, "true"),
+        (
+            &["client", "--additional_metadata=x"],
+            64,
+            "NAME:VALUE;NAME:VALUE",
+        ),
+        (&["server", "--use_tls=true"], 64, "--tls_cert_file"),
+        (
+            &["server", "--host=0.0.0.0", "--port=0"],
+            64,
+            "plaintext interop server on `0.0.0.0:0` refused",
+        ),
+    ] {
+        let mut command = std::process::Command::new(crate::harness::SOKE);
+        command.arg("interop").args(arguments).env_clear();
+        let said = crate::harness::run(command, "", crate::harness::LONG);
+        assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
+        assert!(said.errors.contains(text), "{arguments:?}: {said:?}");
+    }
+}
