@@ -8,6 +8,9 @@ use std::{
 };
 
 use rustix::process::Signal;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use wire::soke::v1::{self, job_service_client::JobServiceClient};
 
 use crate::harness::{Wire, Zone, eventually, wire::signed};
@@ -96,7 +99,17 @@ fn o07_an_open_stream_does_not_hold_up_the_stop() {
     let request = signed(v1::WatchJobRequest { number }, &bearer);
     let mut changes = wire.wait(jobs.watch_job(request)).expect("a stream").into_inner();
     wire.wait(changes.message()).expect("a first state");
+    let mut health = HealthClient::new(wire.channel());
+    let whole = signed(HealthCheckRequest::default(), &bearer);
+    let mut states = wire.wait(health.watch(whole)).expect("a stream").into_inner();
+    let mut state = || {
+        let told = wire.wait(states.message()).expect("told");
+        told.map(|answer| answer.status())
+    };
+    assert_eq!(state(), Some(ServingStatus::Serving));
     zone.signal(Signal::TERM);
+    assert_eq!(state(), Some(ServingStatus::NotServing));
+    assert_eq!(state(), None, "the watch ends by itself");
     assert_eq!(zone.ended(DRAIN).code(), Some(0), "{}", zone.log());
 
     zone.start();

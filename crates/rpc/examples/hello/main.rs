@@ -19,7 +19,7 @@ use std::{
     fs,
     io::{self, Write as _},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -94,6 +94,7 @@ async fn run(words: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
             };
             let serving = serve(book, address.parse()?, &tasks).await?;
             let code = cancellation::leave(&serving.address().to_string()).await?;
+            let guests = guests.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(vec![format!("{code:?}, and in the book: {guests:?}")])
         }
         ["credentials", address, authority, chain, key] => {

@@ -175,7 +175,13 @@ fn the_tests_that_the_page_names_are_there() {
     let page = fs::read_to_string(root.join("docs/grpc.md")).unwrap();
     let (_before, terms) = page.split_once("## The document's terms, one by one").unwrap();
     // What other tests write on the page stands behind these tables.
-    let terms = terms.split("\n## ").next().unwrap().split("\n<!--").next().unwrap();
+    let terms = terms
+        .split("\n## ")
+        .next()
+        .unwrap()
+        .split("\n<!--")
+        .next()
+        .unwrap();
     let mut texts = String::new();
     for folder in ["crates", "tests"] {
         collect(&root.join(folder), &mut texts);
