@@ -4,7 +4,7 @@ CARGO ?= cargo
 DATA ?= .soke
 LOCKED := --locked
 QUICK := --profile quick $(LOCKED)
-XTASK := $(CARGO) run --quiet $(QUICK) --package xtask --
+XTASK := target/quick/xtask
 
 # What `soke --version` prints: the commit and when it was first built here. Only crate soke reads them, so that a
 # new commit compiles no other crate, and a second build of the same commit compiles nothing.
@@ -12,30 +12,42 @@ export SOKE_COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 export SOKE_BUILT := $(shell stamp=target/built-$(SOKE_COMMIT); mkdir -p target; \
 	test -s $$stamp || date -u +%Y-%m-%dT%H:%M:%SZ > $$stamp; cat $$stamp)
 
-.PHONY: run build test test-full check bench tools
+# What one program needs is built with the features that the whole workspace needs, so that no crate is built twice.
+ONE := $(QUICK) --workspace --bin
+
+# The tests are built through a wrapper of the compiler (xtask/src/wrapper.rs). Once they are, it builds what `make run`
+# needs as well, as cargo keeps what it has built with other settings apart.
+WRAPPER := $(abspath $(wildcard target/lint))
+WRAPPED := $(if $(WRAPPER),RUSTC_WORKSPACE_WRAPPER=$(WRAPPER) CARGO_INCREMENTAL=0)
+
+.PHONY: run build test test-full check bench tools xtask
 
 ## Builds Soke and starts a zone in ./.soke; the first start shows what it can do.
 run: build
 	@exec target/quick/soke up --data $(DATA) --story
 
 build:
-	@$(CARGO) build $(QUICK) --package soke
+	@$(WRAPPED) $(CARGO) build $(ONE) soke
 
 ## Runs the checks and every test, with small counts.
-test: tools
+test: xtask
 	@$(XTASK) test --check
 
 ## The same tests with the full counts.
-test-full: tools
+test-full: xtask
 	@$(XTASK) test --check --full
 
 ## Holds the tree to its rules: format, lints, layers, lengths, licences, links.
-check:
+check: xtask
 	@$(XTASK) check
 
 ## Prints what Soke reaches on this machine, next to its bounds.
 bench:
 	@$(CARGO) run --quiet --release $(LOCKED) --package bench
 
+## What `make test` installs for itself.
 tools:
 	@tests/tools/install
+
+xtask:
+	@$(CARGO) build --quiet $(ONE) xtask

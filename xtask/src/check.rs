@@ -21,6 +21,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf};
 use anyhow::{Result, anyhow};
 
 use crate::console::{StopWatch, say};
+pub(crate) use compile::Depth;
 use tree::Tree;
 
 /// What to check.
@@ -28,8 +29,8 @@ use tree::Tree;
 pub(crate) struct Options {
     /// The workspace's folder.
     pub(crate) root: PathBuf,
-    /// Leaves out rustfmt, clippy and rustdoc.
-    pub(crate) fast: bool,
+    /// How far the compiler goes for rustfmt, clippy and rustdoc; none leaves them out.
+    pub(crate) depth: Option<Depth>,
 }
 
 /// One place that breaks a rule.
@@ -71,7 +72,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let watch = StopWatch::start();
     let mut breaches = BTreeSet::new();
     std::thread::scope(|scope| -> Result<()> {
-        let compiled = (!options.fast).then(|| scope.spawn(|| compile::check(&options.root)));
+        let compiled = options
+            .depth
+            .map(|depth| scope.spawn(move || compile::check(&options.root, depth)));
         breaches.extend(read(&options.root)?);
         if let Some(compiled) = compiled {
             let found = compiled

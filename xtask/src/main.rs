@@ -5,6 +5,7 @@
 mod check;
 mod console;
 mod run_tests;
+mod wrapper;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,9 +15,10 @@ use std::{
 use anyhow::{Result, bail};
 
 const USAGE: &str = "usage:
-  cargo xtask check [--fast] [--root DIR]   hold the tree to its rules; --fast leaves out what compiles
-  cargo xtask test [--full] [--check]       run every test and print the counts; --full uses the full counts,
-                                            --check counts the check as one more test";
+  cargo xtask check [--fast | --build] [--root DIR]
+        hold the tree to its rules; --fast leaves out what compiles, --build compiles for the tests as well
+  cargo xtask test [--full] [--check]
+        run every test and print the counts; --full uses the full counts, --check counts the check as one more test";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +38,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
     match words.as_slice() {
         ["check", rest @ ..] => check::run(&check_options(rest)?),
         ["test", rest @ ..] => run_tests::run(&workspace_root(), test_options(rest)?),
+        [rustc, rest @ ..] if wrapper::is_compiler(rustc) => wrapper::run(rustc, rest),
         _ => bail!("{USAGE}"),
     }
 }
@@ -44,10 +47,14 @@ fn check_options(words: &[&str]) -> Result<check::Options> {
     Ok(match words {
         [] => check::Options {
             root: workspace_root(),
-            fast: false,
+            depth: Some(check::Depth::Check),
         },
         ["--fast", rest @ ..] => check::Options {
-            fast: true,
+            depth: None,
+            ..check_options(rest)?
+        },
+        ["--build", rest @ ..] => check::Options {
+            depth: Some(check::Depth::Build),
             ..check_options(rest)?
         },
         ["--root", root, rest @ ..] => check::Options {

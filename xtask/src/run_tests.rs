@@ -1,5 +1,7 @@
 //! `cargo xtask test`: runs every test of the workspace with one cargo call and ends with one line of counts.
 //!
+//! What the tests need from the system is installed while the compiler works, as that waits for the network.
+//!
 //! Stable libtest tells no times, but enough to know them: it starts the tests of a binary in the order of their
 //! names, a next one whenever one ends, and prints a line when a test ends. So the moment a test starts is the
 //! moment at which the one ended whose place it takes, and the slowest tests follow from the stream; see [`watch`].
@@ -14,11 +16,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     check,
     console::{StopWatch, say},
+    wrapper,
 };
 use left::Running;
 use watch::Watch;
@@ -40,7 +43,17 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs all tests; says whether all passed. The last line is `N passed, N failed`.
 pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
-    let checked = options.check.then(|| check(root)).transpose()?;
+    let mut tools = Command::new(root.join("tests/tools/install"))
+        .spawn()
+        .context("run tests/tools/install")?;
+    let checked = options.check.then(|| check(root)).transpose();
+    // Waited for in any case: it must not go on behind a command that has ended.
+    let installed = tools.wait().context("wait for tests/tools/install")?;
+    let checked = checked?;
+    ensure!(
+        installed.success(),
+        "tests/tools/install failed, as it says above"
+    );
     let running = Running::before_tests(root);
     let threads = threads();
     let mut command = Command::new("cargo");
@@ -56,6 +69,7 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
         .args(["--", &format!("--test-threads={threads}")])
         .current_dir(root)
         .stdout(Stdio::piped());
+    wrapper::wrap_build(root, &mut command)?;
     if options.full {
         command.env("SOKE_TEST_FULL", "1");
     }
@@ -100,7 +114,7 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
 fn check(root: &Path) -> Result<bool> {
     check::run(&check::Options {
         root: root.to_owned(),
-        fast: false,
+        depth: Some(check::Depth::Build),
     })
 }
 

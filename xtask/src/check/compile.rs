@@ -1,7 +1,7 @@
 //! The rules that need a compiler: rustfmt, clippy with the workspace's lints, and rustdoc's links.
 //!
-//! All run with profile `quick`, so that what they build serves the tests as well. A warning is a breach: it is
-//! read from cargo's messages, so that a person who runs plain `cargo clippy` shares what was built here.
+//! Clippy and rustdoc ride on one call of cargo, see [`wrapper`], so that each crate is read once. A warning is a breach:
+//! it is read from cargo's messages. All runs with profile `quick`, so that what is built serves the tests as well.
 
 use std::{
     io::BufReader,
@@ -16,19 +16,28 @@ use cargo_metadata::{
 };
 
 use super::{Breach, exempt, tree::plain};
-use crate::console::{StopWatch, complain};
+use crate::{
+    console::{StopWatch, complain},
+    wrapper,
+};
 
-/// Runs rustfmt, clippy and rustdoc, one after the other: cargo lets only one of them build at a time.
-pub(crate) fn check(root: &Path) -> Result<Vec<Breach>> {
+/// How far the compiler goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// As far as finding breaches takes.
+    Check,
+    /// To programs that run, so that the tests find themselves built.
+    Build,
+}
+
+/// Runs rustfmt, then clippy and rustdoc.
+pub(crate) fn check(root: &Path, depth: Depth) -> Result<Vec<Breach>> {
     let mut breaches = timed("rustfmt", || format(root))?;
-    let every = ["--all-targets"];
-    breaches.extend(timed("clippy", || {
-        messages(root, "clippy", &every, "mend what the lint names")
-    })?);
-    let own = ["--no-deps", "--document-private-items"];
-    breaches.extend(timed("rustdoc", || {
-        messages(root, "doc", &own, "mend the doc comment")
-    })?);
+    let name = match depth {
+        Depth::Check => "clippy and rustdoc",
+        Depth::Build => "build with clippy and rustdoc",
+    };
+    breaches.extend(timed(name, || messages(root, depth))?);
     Ok(breaches)
 }
 
@@ -77,42 +86,39 @@ fn difference(root: &Path, line: &str) -> Option<Breach> {
     ))
 }
 
-/// Runs a cargo command over the workspace and turns its warnings and errors into breaches.
-fn messages(root: &Path, name: &str, options: &[&str], cure: &str) -> Result<Vec<Breach>> {
-    let mut child = Command::new("cargo")
-        .args([name, "--workspace"])
-        .args(options)
-        .args([
-            "--profile",
-            "quick",
-            "--locked",
-            "--quiet",
-            "--message-format",
-            "json",
-        ])
+/// Compiles the workspace and turns the warnings and errors of clippy and rustdoc into breaches.
+fn messages(root: &Path, depth: Depth) -> Result<Vec<Breach>> {
+    let mut command = Command::new("cargo");
+    match depth {
+        Depth::Check => wrapper::wrap(root, command.args(["check", "--quiet"])),
+        Depth::Build => wrapper::wrap_build(root, command.arg("build")),
+    }?;
+    command
+        .args(["--workspace", "--all-targets", "--keep-going"])
+        .args(["--profile", "quick", "--locked", "--message-format", "json"])
         .current_dir(root)
-        .stdout(Stdio::piped())
-        .spawn()?;
+        .stdout(Stdio::piped());
+    let mut child = command.spawn()?;
     let output = child.stdout.take().context("cargo has no output")?;
     let mut breaches = Vec::new();
     for message in Message::parse_stream(BufReader::new(output)) {
         if let Message::CompilerMessage(found) = message? {
-            breaches.extend(breach(root, name, &found.message, cure));
+            breaches.extend(breach(root, &found.message));
         }
     }
     if !child.wait()?.success() && breaches.is_empty() {
         breaches.push(Breach::new(
             "Cargo.toml",
             1,
-            format!("cargo {name} failed"),
-            "see its message above",
+            "the workspace does not compile",
+            "see cargo's message above",
         ));
     }
     Ok(breaches)
 }
 
 /// A warning or an error with a place; notes and sums have none and say nothing new.
-fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Option<Breach> {
+fn breach(root: &Path, diagnostic: &Diagnostic) -> Option<Breach> {
     if !matches!(
         diagnostic.level,
         DiagnosticLevel::Error | DiagnosticLevel::Warning | DiagnosticLevel::Ice
@@ -121,15 +127,15 @@ fn breach(root: &Path, command: &str, diagnostic: &Diagnostic, cure: &str) -> Op
     }
     let span = diagnostic.spans.iter().find(|span| span.is_primary)?;
     let code = diagnostic.code.as_ref().map_or("", |code| code.code.as_str());
-    // rustdoc says again what rustc has said; once is enough.
-    if command == "doc" && !code.is_empty() && !code.starts_with("rustdoc::") {
-        return None;
-    }
     let path = plain(Path::new(&span.file_name));
     let file = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
     if code == "clippy::too_many_lines" && exempt::is_test_file(&file) {
         return None;
     }
+    let cure = match code {
+        _ if code.starts_with("rustdoc::") => "mend the doc comment",
+        _ => "mend what the lint names",
+    };
     let code = match code {
         "" => String::new(),
         code => format!(" [{code}]"),

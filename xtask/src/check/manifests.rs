@@ -37,6 +37,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Breach> {
         if manifest.contains_key("package") {
             breaches.extend(member(file, &manifest));
             breaches.extend(unused(tree, file, &manifest));
+            breaches.extend(asleep(tree, file, &manifest));
         }
     }
     breaches
@@ -114,6 +115,26 @@ fn unused(tree: &Tree, file: &File, manifest: &Table) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// A library that is not compiled for tests has none among its sources, where nobody would see that they do not run.
+fn asleep(tree: &Tree, file: &File, manifest: &Table) -> Vec<Breach> {
+    let tested = manifest.get("lib").and_then(|lib| lib.get("test"));
+    if tested != Some(&Value::Boolean(false)) {
+        return Vec::new();
+    }
+    let sources = file.path.replace(ROOT, "src/");
+    let starts = ["#[test]", "#[tokio::test", "#[cfg(test)]"];
+    let is_test = |line: &str| starts.iter().any(|start| line.trim_start().starts_with(start));
+    tree.files
+        .iter()
+        .filter(|source| source.path.starts_with(&sources) && source.text.lines().any(is_test))
+        .map(|source| {
+            let what = format!("a test that does not run, as {} says", file.path);
+            let cure = "move it to tests/it, or take `test = false` out";
+            Breach::new(&source.path, source.line_where(is_test), what, cure)
+        })
+        .collect()
 }
 
 /// Whether a text has the word with nothing of a word on either side.

@@ -118,6 +118,11 @@ impl Fixture {
         self.check(&[])
     }
 
+    /// The breaches that the whole check finds when it compiles for the tests as well.
+    pub(crate) fn breaches_of_build(&self) -> Result<Vec<String>> {
+        self.check(&["--build"])
+    }
+
     /// Runs the check; its exit code must say whether there are breaches.
     fn check(&self, arguments: &[&str]) -> Result<Vec<String>> {
         self.run("cargo", &["generate-lockfile", "--quiet"])?;

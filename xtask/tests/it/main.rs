@@ -10,10 +10,12 @@ use fixture::{Fixture, member};
 fn a_clean_workspace_passes() -> Result<()> {
     let tree = Fixture::new()?;
     assert_eq!(tree.all_breaches()?, [""; 0]);
+    assert_eq!(tree.breaches_of_build()?, [""; 0]);
     Ok(())
 }
 
-/// The compiler's part runs for real: with the workspace's own lint table on a crate that breaks it.
+/// The compiler's part runs for real: with the workspace's own lint table on crates that break it, on its own and on
+/// the way to the tests, and once more when nothing is left to compile. A lint that is denied stops nothing.
 #[test]
 fn the_compiler_finds_what_is_undocumented_unformatted_or_misused() -> Result<()> {
     let tree = Fixture::new()?;
@@ -26,7 +28,18 @@ fn the_compiler_finds_what_is_undocumented_unformatted_or_misused() -> Result<()
         "crates/store/src/lib.rs",
         "\n/// Reads.\npub fn read(text: &str) -> u8 {\n    text.parse().unwrap()\n}\n",
     )?;
-    let found = tree.all_breaches()?;
+    tree.append(
+        "crates/tasks/src/lib.rs",
+        "\n/// Says nothing new.\npub fn same(left: u8) -> bool {\n    left == left\n}\n",
+    )?;
+    tree.write(
+        "crates/jobs/tests/it.rs",
+        "//! Tests.\n#[test]\nfn fits() {\n    todo!()\n}\n",
+    )?;
+    tree.write(
+        "crates/jobs/src/bin/tool.rs",
+        "//! A tool.\n\n/// Ends, as [`Nobody`] does.\nfn main() {}\n",
+    )?;
     let expected = [
         ("crates/files/src/lib.rs:1: not formatted", "cargo fmt"),
         (
@@ -34,18 +47,36 @@ fn the_compiler_finds_what_is_undocumented_unformatted_or_misused() -> Result<()
             "cure",
         ),
         (
+            "crates/jobs/src/bin/tool.rs:3: unresolved link to `Nobody` [rustdoc::broken_intra_doc_links]",
+            "cure",
+        ),
+        (
             "crates/jobs/src/lib.rs:3: missing documentation for a function [missing_docs]",
             "mend",
+        ),
+        (
+            "crates/jobs/tests/it.rs:4: `todo` should not be present in production code [clippy::todo]",
+            "cure",
         ),
         (
             "crates/store/src/lib.rs:5: used `unwrap()` on a `Result` value [clippy::unwrap_used]",
             "cure",
         ),
+        (
+            "crates/tasks/src/lib.rs:5: equal expressions as operands to `==` [clippy::eq_op]",
+            "cure",
+        ),
     ];
-    for ((start, cure), line) in expected.iter().zip(&found) {
-        assert!(line.starts_with(start) && line.contains(cure), "{found:#?}");
+    for found in [
+        tree.all_breaches()?,
+        tree.breaches_of_build()?,
+        tree.breaches_of_build()?,
+    ] {
+        for ((start, cure), line) in expected.iter().zip(&found) {
+            assert!(line.starts_with(start) && line.contains(cure), "{found:#?}");
+        }
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
     }
-    assert_eq!(found.len(), expected.len(), "{found:#?}");
     Ok(())
 }
 
@@ -298,6 +329,22 @@ fn a_dependency_that_nothing_uses_fails_without_its_reason() -> Result<()> {
         &member("jobs", "access.workspace = true # for what is generated\n"),
     )?;
     assert_eq!(tree.breaches()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_test_in_a_library_that_is_not_tested_fails() -> Result<()> {
+    let tree = Fixture::new()?;
+    tree.append("crates/jobs/Cargo.toml", "\n[lib]\ntest = false\n")?;
+    for name in ["jobs", "files"] {
+        tree.write(
+            &format!("crates/{name}/src/sum.rs"),
+            "//! Sums.\n#[test]\nfn adds() {}\n",
+        )?;
+    }
+    let line = "crates/jobs/src/sum.rs:2: a test that does not run, as crates/jobs/Cargo.toml says; \
+        cure: move it to tests/it, or take `test = false` out";
+    assert_eq!(tree.breaches()?, [line]);
     Ok(())
 }
 
