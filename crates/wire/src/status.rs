@@ -75,6 +75,3 @@ pub(crate) fn cut(mut text: String, longest: usize) -> String {
     }
     text
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,9 @@
 mod baseline;
 mod buf;
 mod facts;
+mod fault;
 mod lines;
 mod mutations;
 mod secrets;
+mod status;
 mod stubs;

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use model::ErrorKind;
 use tonic::Code;
-
-use super::{code, http_status, kind, status};
+use wire::{code, http_status, kind, status};
 
 #[test]
 fn every_kind_has_a_grpc_code_of_its_own_and_none_is_ok_or_unknown() {
