@@ -88,7 +88,7 @@ fn o04_few_open_files_are_enough_or_it_is_said() {
     let mut command = Command::new("bash");
     let soke = zone.command();
     command
-        .args(["-c", "ulimit -n 20; exec \"$0\" \"$@\""])
+        .args(["-c", "ulimit -n 11; exec \"$0\" \"$@\""])
         .arg(soke.get_program())
         .args(soke.get_args())
         .args(["up", "--listen", "127.0.0.1:0"]);
