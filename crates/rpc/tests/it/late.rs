@@ -1,16 +1,27 @@
 //! Calls whose caller stops reading: they end at their deadline all the same.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
-use rpc::{Limits, Security, Trust};
-use tasks::Clock;
+use rpc::{CallLimits, Calls, Limits, ListenAddress, Listener, Security, Target, Trust};
+use tasks::{Clock, Policy, Tasks};
 use tokio::{io::AsyncWriteExt as _, time::timeout};
-use tonic::{Code, Request, body::Body};
-use wire::grpc::testing::{
-    Empty, Payload, ResponseParameters, StreamingInputCallRequest, StreamingOutputCallRequest,
+use tonic::{Code, Request, Response, Status, Streaming, body::Body, service::Routes};
+use wire::{
+    grpc::testing::{
+        Empty, Payload, ResponseParameters, StreamingInputCallRequest, StreamingOutputCallRequest,
+    },
+    hello::{
+        HelloRequest, HelloResponse,
+        hello_service_client::HelloServiceClient,
+        hello_service_server::{HelloService, HelloServiceServer},
+    },
 };
 
 use crate::support::{SOON, Server, bare, eventually, post, quick};
@@ -222,4 +233,85 @@ async fn half_an_upload_that_is_cancelled_commits_nothing() {
         .empty_call(Empty::default())
         .await
         .expect("the connection goes on");
+}
+
+/// Reads uploads in tasks of their own, which no end of a call drops, and commits those that are whole.
+struct Ledger {
+    tasks: Tasks,
+    outcomes: Arc<Mutex<Vec<Result<usize, Code>>>>,
+}
+
+#[tonic::async_trait]
+impl HelloService for Ledger {
+    async fn lots_of_greetings(
+        &self,
+        request: Request<Streaming<HelloRequest>>,
+    ) -> Result<Response<HelloResponse>, Status> {
+        let outcomes = Arc::clone(&self.outcomes);
+        let mut lines = request.into_inner();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.tasks.spawn("ledger", Policy::MayEnd, async move {
+            let mut count = 0;
+            let outcome = loop {
+                match lines.message().await {
+                    Ok(Some(_line)) => count += 1,
+                    Ok(None) => break Ok(count),
+                    Err(status) => break Err(status.code()),
+                }
+            };
+            outcomes.lock().unwrap().push(outcome);
+            let _nobody_asks = tell.send(());
+        });
+        told.await.expect("the task tells");
+        Ok(Response::new(HelloResponse::default()))
+    }
+}
+
+#[tokio::test]
+async fn half_an_upload_that_is_read_outside_its_handler_commits_nothing_either() {
+    let (tasks, outcomes) = (Tasks::new(), Arc::<Mutex<Vec<_>>>::default());
+    let ledger = Ledger {
+        tasks: tasks.clone(),
+        outcomes: Arc::clone(&outcomes),
+    };
+    let calls = Calls::new(
+        Routes::new(HelloServiceServer::new(ledger)),
+        CallLimits::default(),
+    );
+    let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain).await;
+    let serving = rpc::serve(listener.unwrap(), calls, &tasks, Limits::default());
+    let channel = rpc::connect(&Target::from(serving.address()), &Trust::Plaintext).await;
+    let mut client = HelloServiceClient::new(channel.unwrap());
+    let lines = || futures::stream::iter([HelloRequest::default(), HelloRequest::default()]);
+    client
+        .lots_of_greetings(lines())
+        .await
+        .expect("a whole one is taken");
+    for left in ["cancelled", "late"] {
+        let cancel = rpc::Cancel::new();
+        let mut half = match left {
+            "late" => rpc::within(
+                lines().chain(futures::stream::pending()),
+                Duration::from_millis(300),
+            ),
+            _ => Request::new(lines().chain(futures::stream::pending())),
+        };
+        half.extensions_mut().insert(rpc::CallOptions {
+            cancel: Some(cancel.clone()),
+            ..rpc::CallOptions::default()
+        });
+        let leaving = async {
+            if left == "cancelled" {
+                // may sleep: what has arrived of an upload is not seen from outside
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                cancel.cancel();
+            }
+        };
+        let (answer, ()) = tokio::join!(client.lots_of_greetings(half), leaving);
+        answer.unwrap_err();
+    }
+    eventually("both have ended", || outcomes.lock().unwrap().len() == 3).await;
+    let outcomes = outcomes.lock().unwrap().clone();
+    assert_eq!(outcomes[0], Ok(2));
+    assert!(outcomes[1..].iter().all(Result::is_err), "{outcomes:?}");
 }
