@@ -20,6 +20,7 @@ use tonic::{Code, Status, body::Body};
 use crate::{
     Call, CallLimits, Deadline,
     framing::{Messages, Refusal},
+    unpacker::{Unpacker, Unpacking},
 };
 
 /// A request body that ends in an error where a message is too long or too slow, or the peer broke off. Its compressed
@@ -34,14 +35,25 @@ pub(crate) struct Incoming {
     patience: Duration,
     /// The end of the time for the message that has begun to come; nothing while none is waited for.
     until: Option<Pin<Box<Sleep>>>,
+    unpacker: Unpacker,
+    /// The message that is being unpacked.
+    unpacking: Option<Unpacking>,
     call: Call,
 }
 
 impl Incoming {
-    pub(crate) const fn new(body: Body, limits: &CallLimits, messages: Messages, call: Call) -> Self {
+    pub(crate) const fn new(
+        body: Body,
+        limits: &CallLimits,
+        messages: Messages,
+        unpacker: Unpacker,
+        call: Call,
+    ) -> Self {
         Self {
             body,
-            messages,
+            messages: messages.unpacked_beside(),
+            unpacker,
+            unpacking: None,
             most: limits.message_bytes,
             patience: limits.message_time,
             until: None,
@@ -62,6 +74,31 @@ impl Incoming {
         let text =
             format!("a request message was not whole after {secs} s: send it again, or in smaller parts");
         Poll::Ready(wire::status(ErrorKind::Unavailable, text))
+    }
+
+    /// The next piece of a message, as far as the bytes that are there go.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Refusal>> {
+        if self.unpacking.is_none() {
+            if let Some(piece) = self.messages.next()? {
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            let Some(packed) = self.messages.take_large() else {
+                return Poll::Ready(Ok(None));
+            };
+            let unpacking = self.unpacker.begin(packed, self.most).ok_or(Refusal::Busy)?;
+            self.unpacking = Some(unpacking);
+        }
+        let Some(unpacking) = &mut self.unpacking else {
+            return Poll::Ready(Ok(None));
+        };
+        let unpacked = ready!(Pin::new(unpacking).poll(cx));
+        self.unpacking = None;
+        // Its thread is gone only where the system gave none.
+        Poll::Ready(match unpacked {
+            Ok(Ok(message)) => Ok(Some(message)),
+            Ok(Err(fault)) => Err(fault.into()),
+            Err(_gone) => Err(Refusal::Busy),
+        })
     }
 
     fn refuse(&self, refusal: Refusal) -> Status {
@@ -96,7 +133,7 @@ impl HttpBody for Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         loop {
-            match self.messages.next() {
+            match ready!(self.poll_piece(cx)) {
                 Ok(Some(piece)) => {
                     self.call.note_compressed(self.messages.was_compressed());
                     if !self.messages.is_inside() {
@@ -131,7 +168,7 @@ impl HttpBody for Incoming {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && self.messages.is_drained()
+        self.body.is_end_stream() && self.messages.is_drained() && self.unpacking.is_none()
     }
 }
 

@@ -33,6 +33,7 @@ use crate::{
     json::{self, Translated, Translator},
     path,
     reply::Running,
+    unpacker::Unpacker,
 };
 
 /// The most bytes of a call's path in log lines.
@@ -45,6 +46,7 @@ pub struct Calls {
     limits: CallLimits,
     allowance: Allowance,
     places: Allowance,
+    unpacker: Unpacker,
     clock: Clock,
     json: Option<Json>,
     /// What is asked and said before a handler begins; nothing where nothing is.
@@ -84,6 +86,7 @@ impl Calls {
             routes: routes.prepare(),
             allowance: Allowance::new(limits.arriving_bytes),
             places: Allowance::new(limits.running),
+            unpacker: Unpacker::default(),
             limits,
             clock: Clock::system(),
             json: None,
@@ -227,7 +230,9 @@ impl Calls {
         let most = limits.message_bytes;
         let messages = Messages::new(most, head.packed, self.allowance.clone());
         let watching = call.clone();
-        let mut request = request.map(|body| Body::new(Incoming::new(body, limits, messages, watching)));
+        let unpacker = self.unpacker.clone();
+        let incoming = |body| Incoming::new(body, limits, messages, unpacker, watching);
+        let mut request = request.map(|body| Body::new(incoming(body)));
         let mut answered = None;
         if head.form == Form::Json
             && let Some(json) = &self.json

@@ -27,7 +27,13 @@ pub(crate) struct Messages {
     left: u32,
     packed: Option<BytesMut>,
     compressed: bool,
+    /// Whether large messages are unpacked by others.
+    beside: bool,
+    large: Option<Bytes>,
 }
+
+/// What is unpacked at once: less than what a handler does with it.
+const AT_ONCE: u32 = 64 * 1024;
 
 /// Why a message may not come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +62,20 @@ impl Messages {
             left: 0,
             packed: None,
             compressed: false,
+            beside: false,
+            large: None,
         }
+    }
+
+    /// Leaves large compressed messages to whoever asks for pieces: see [`Messages::take_large`].
+    pub(crate) const fn unpacked_beside(mut self) -> Self {
+        self.beside = true;
+        self
+    }
+
+    /// The compressed message because of which there is no next piece. Its room is taken already.
+    pub(crate) const fn take_large(&mut self) -> Option<Bytes> {
+        self.large.take()
     }
 
     /// Takes the next bytes of the body. All pieces of those before must have been taken.
@@ -64,7 +83,7 @@ impl Messages {
         self.ahead = data;
     }
 
-    /// The next piece to hand out; nothing when more bytes are needed.
+    /// The next piece to hand out; nothing when more bytes are needed, or a large message is to be unpacked first.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         while self.ahead.has_remaining() {
             if self.left == 0 {
@@ -79,7 +98,7 @@ impl Messages {
                 Some(packed) => packed.put(piece),
             }
             if self.left == 0 {
-                return self.unpacked().map(Some);
+                return self.unpacked();
             }
         }
         Ok(None)
@@ -127,11 +146,7 @@ impl Messages {
                 self.ahead.advance(HEAD);
             }
             self.packed = Some(BytesMut::new());
-            return if length == 0 {
-                self.unpacked().map(Some)
-            } else {
-                Ok(None)
-            };
+            return if length == 0 { self.unpacked() } else { Ok(None) };
         }
         Ok(Some(if whole {
             self.step(HEAD)
@@ -158,16 +173,35 @@ impl Messages {
         self.ahead.split_to(before + step)
     }
 
-    fn unpacked(&mut self) -> Result<Bytes, Refusal> {
+    fn unpacked(&mut self) -> Result<Option<Bytes>, Refusal> {
         let packed = self.packed.take().unwrap_or_default();
-        let message = gzip::unpack(&packed, self.most).map_err(|fault| match fault {
-            Fault::Long => Refusal::LongUnpacked,
-            Fault::Malformed => Refusal::Malformed,
-        })?;
+        let at_once = if self.beside {
+            self.most.min(AT_ONCE)
+        } else {
+            self.most
+        };
+        let message = match gzip::unpack(&packed, at_once) {
+            Err(Fault::Long) if at_once < self.most => {
+                // How long it becomes is not known yet.
+                self.part = self.allowance.take(self.most).map_err(|Full| Refusal::Busy)?;
+                self.large = Some(packed.freeze());
+                return Ok(None);
+            }
+            unpacked => unpacked?,
+        };
         let length = u32::try_from(message.len()).map_err(|_over_32_bits| Refusal::LongUnpacked)?;
         // Held until the next message begins: only then is it known that this one was decoded.
         self.part = self.allowance.take(length).map_err(|Full| Refusal::Busy)?;
-        Ok(framed(false, length, &message))
+        Ok(Some(framed(false, length, &message)))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Long => Refusal::LongUnpacked,
+            Fault::Malformed => Refusal::Malformed,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use crate::{
     held::Allowance,
     json::{Fault, Translated, Translator},
     strict::{Follower, Switch},
+    unpacker::Unpacker,
 };
 
 pub use text::{metadata, status, timeout};
@@ -159,7 +160,8 @@ fn decode(body: &[u8], cut: usize, most: u32, packed: bool) -> (Vec<Bytes>, bool
         message_bytes: most,
         ..CallLimits::default()
     };
-    let incoming = Incoming::new(Body::new(parts), &limits, messages, Call::new(None, None));
+    let call = Call::new(None, None);
+    let incoming = Incoming::new(Body::new(parts), &limits, messages, Unpacker::default(), call);
     let mut stream = pin!(Streaming::new_request(Whole, incoming, None, None));
     let mut cx = Context::from_waker(Waker::noop());
     let mut seen = Vec::new();

@@ -60,6 +60,7 @@ mod stream;
 mod strict;
 mod tls;
 mod trust;
+mod unpacker;
 mod workers;
 
 pub use address::ListenAddress;

@@ -118,7 +118,7 @@ fn full_when_unpacked(attacker: &Attacker) {
         body: vec![packed(MOST - 100)],
         ends: true,
         at_a_time: 50,
-        every: Duration::from_millis(20),
+        every: Duration::from_micros(1),
         status: "0",
     };
     calls(attacker, &sent);
@@ -130,7 +130,7 @@ fn bombs(attacker: &Attacker) {
         body: vec![packed(16 * MOST)],
         ends: true,
         at_a_time: 50,
-        every: Duration::from_millis(20),
+        every: Duration::from_micros(1),
         status: "8",
     };
     calls(attacker, &sent);
