@@ -10,9 +10,9 @@ mod material;
 mod peers;
 mod table;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Command};
 
-use crate::harness::is_full;
+use crate::harness::{LONG, SOKE, is_full, run as run_command};
 use material::Material;
 use peers::{Column, Outcome, go_is_there};
 use table::Table;
@@ -81,6 +81,19 @@ fn foreign_programs_and_soke_pass_each_others_interop_cases() {
 }
 
 #[test]
+fn flags_are_taken_in_both_of_their_forms() {
+    let material = Material::make();
+    let server = peers::Server::ours(&material, Mode::Plain);
+    for arguments in server.two_forms() {
+        let mut command = Command::new(SOKE);
+        command.args(["interop", "client"]).args(&arguments).env_clear();
+        let said = run_command(command, "", LONG);
+        let wanted = (Some(0), "passed empty_unary\npassed ping_pong\n");
+        assert_eq!((said.code, said.out.as_str()), wanted, "{arguments:?}: {said:?}");
+    }
+}
+
+#[test]
 fn a_wrong_flag_of_the_interop_programs_is_refused_with_what_is_right() {
     for (arguments, code, text) in [
         (
@@ -102,9 +115,9 @@ fn a_wrong_flag_of_the_interop_programs_is_refused_with_what_is_right() {
             "plaintext interop server on `0.0.0.0:0` refused",
         ),
     ] {
-        let mut command = std::process::Command::new(crate::harness::SOKE);
+        let mut command = Command::new(SOKE);
         command.arg("interop").args(arguments).env_clear();
-        let said = crate::harness::run(command, "", crate::harness::LONG);
+        let said = run_command(command, "", LONG);
         assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
         assert!(said.errors.contains(text), "{arguments:?}: {said:?}");
     }

@@ -12,9 +12,12 @@ import (
 	"log"
 	"net"
 	"os"
+	"time"
 
+	"golang.org/x/oauth2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/oauth"
 	"google.golang.org/grpc/interop"
 	testing "google.golang.org/grpc/interop/grpc_testing"
 )
@@ -28,6 +31,11 @@ var (
 	caFile     = flag.String("ca_file", "", "the authority of the other side, a PEM file")
 	certFile   = flag.String("tls_cert_file", "", "the certificate to show, a PEM file")
 	keyFile    = flag.String("tls_key_file", "", "its key, a PEM file")
+	accountKey = flag.String("service_account_key_file", "", "the service account, a JSON file")
+	account    = flag.String("default_service_account", "", "the name of the machine's own account")
+	scope      = flag.String("oauth_scope", "", "the scope that tokens are asked for")
+	latency    = flag.Int("soak_per_iteration_max_acceptable_latency_ms", 1000, "how long one call of a soak case may take")
+	overall    = flag.Int("soak_overall_timeout_seconds", 10, "how long all of them may take")
 )
 
 var cases = map[string]func(context.Context, testing.TestServiceClient, ...grpc.CallOption){
@@ -95,12 +103,20 @@ func serve(settings *tls.Config) error {
 // call ends the process when the case does not pass, because the case itself does that.
 func call(settings *tls.Config) error {
 	target := net.JoinHostPort(*serverHost, *serverPort)
-	connection, err := grpc.NewClient(target, grpc.WithTransportCredentials(credentials.NewTLS(settings)))
+	ctx := context.Background()
+	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(settings))}
+	ofCalls, err := callCredentials(ctx)
+	if err != nil {
+		return err
+	}
+	if ofCalls != nil {
+		options = append(options, grpc.WithPerRPCCredentials(ofCalls))
+	}
+	connection, err := grpc.NewClient(target, options...)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	ctx := context.Background()
 	client := testing.NewTestServiceClient(connection)
 	switch *testCase {
 	case "unimplemented_method":
@@ -109,6 +125,26 @@ func call(settings *tls.Config) error {
 		interop.DoUnimplementedService(ctx, testing.NewUnimplementedServiceClient(connection))
 	case "pick_first_unary":
 		interop.DoPickFirstUnary(ctx, client)
+	case "rpc_soak":
+		soak(ctx, target, func() (*grpc.ClientConn, func()) { return connection, func() {} })
+	case "channel_soak":
+		soak(ctx, target, func() (*grpc.ClientConn, func()) {
+			fresh, err := grpc.NewClient(target, options...)
+			if err != nil {
+				log.Fatal(err)
+			}
+			return fresh, func() { fresh.Close() }
+		})
+	case "compute_engine_creds":
+		interop.DoComputeEngineCreds(ctx, client, *account, *scope)
+	case "service_account_creds":
+		interop.DoServiceAccountCreds(ctx, client, *accountKey, *scope)
+	case "jwt_token_creds":
+		interop.DoJWTTokenCreds(ctx, client, *accountKey)
+	case "oauth2_auth_token":
+		interop.DoOauth2TokenCreds(ctx, client, *accountKey, *scope)
+	case "per_rpc_creds":
+		interop.DoPerRPCCreds(ctx, client, *accountKey, *scope)
 	default:
 		run, known := cases[*testCase]
 		if !known {
@@ -117,4 +153,36 @@ func call(settings *tls.Config) error {
 		run(ctx, client)
 	}
 	return nil
+}
+
+// callCredentials gives what goes along with every call of a case; nothing for most.
+func callCredentials(ctx context.Context) (credentials.PerRPCCredentials, error) {
+	switch *testCase {
+	case "compute_engine_creds":
+		return oauth.NewComputeEngine(), nil
+	case "service_account_creds":
+		return oauth.NewServiceAccountFromFile(*accountKey, *scope)
+	case "jwt_token_creds":
+		return oauth.NewJWTAccessFromFile(*accountKey)
+	case "oauth2_auth_token":
+		token := interop.GetToken(ctx, *accountKey, *scope)
+		return oauth.TokenSource{TokenSource: oauth2.StaticTokenSource(token)}, nil
+	}
+	return nil, nil
+}
+
+func soak(ctx context.Context, target string, channel func() (*grpc.ClientConn, func())) {
+	longest := time.Duration(*overall) * time.Second
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	interop.DoSoakTest(ctx, interop.SoakTestConfig{
+		RequestSize:                      271828,
+		ResponseSize:                     314159,
+		PerIterationMaxAcceptableLatency: time.Duration(*latency) * time.Millisecond,
+		OverallTimeout:                   longest,
+		ServerAddr:                       target,
+		NumWorkers:                       1,
+		Iterations:                       10,
+		ChannelForTest:                   channel,
+	})
 }

@@ -214,7 +214,7 @@ const cases = {
   },
 
   async oauth2_auth_token() {
-    const token = await machineToken();
+    const token = await exchangedToken();
     await asCaller({ call: bearer(async () => token) });
   },
 
@@ -223,7 +223,11 @@ const cases = {
   },
 
   async per_rpc_creds(stub) {
-    await who(stub, { ...soon(), credentials: bearer(machineToken) });
+    await who(stub, { ...soon(), credentials: bearer(exchangedToken) });
+  },
+
+  async service_account_creds() {
+    await asCaller({ call: bearer(exchangedToken) });
   },
 
   async jwt_token_creds() {
@@ -251,15 +255,25 @@ async function machineToken() {
 }
 
 // A token that the service account signs itself.
-async function ownToken(audience) {
+async function ownToken(audience, more = {}) {
   const account = JSON.parse(read(given.service_account_key_file));
   const now = Math.floor(Date.now() / 1000);
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const email = account.client_email;
-  const claims = { iss: email, sub: email, aud: audience, iat: now, exp: now + 3600 };
+  const claims = { iss: email, sub: email, aud: audience, iat: now, exp: now + 3600, ...more };
   const signed = `${part({ alg: "RS256", typ: "JWT", kid: account.private_key_id })}.${part(claims)}`;
   const signature = createSign("RSA-SHA256").update(signed).sign(account.private_key);
   return `${signed}.${signature.toString("base64url")}`;
+}
+
+// A token that the service account's issuer gives for one that the account has signed.
+async function exchangedToken() {
+  const { token_uri } = JSON.parse(read(given.service_account_key_file));
+  const assertion = await ownToken(token_uri, { scope: given.oauth_scope });
+  const grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+  const body = new URLSearchParams({ grant_type, assertion });
+  const answer = await fetch(token_uri, { method: "POST", body });
+  return (await answer.json()).access_token;
 }
 
 async function who(stub, options, fill = { fill_username: true, fill_oauth_scope: true }) {

@@ -3,13 +3,12 @@
 `passed CASE` or `failed CASE: why`; the exit code is 1 when one has failed.
 """
 
-import json
 import queue
 import sys
-import urllib.request
 
 import grpc
 
+import tokens
 from common import ANSWERS, INITIAL, LARGE_ANSWER, LARGE_REQUEST, REQUESTS, TRAILING, flags, payload, read
 from interop import empty_pb2, messages_pb2, test_pb2_grpc
 
@@ -25,7 +24,9 @@ parser.add_argument("--test_case", required=True)
 parser.add_argument("--metadata_server")
 parser.add_argument("--default_service_account", default="")
 parser.add_argument("--oauth_scope", default="")
-given, _ = parser.parse_known_args()
+parser.add_argument("--service_account_key_file")
+parser.add_argument("--use_test_ca")
+given = parser.parse_args()
 
 
 def same(what, wanted, found):
@@ -197,40 +198,54 @@ def client_compressed_unary(stub):
         same("bytes of the answer", LARGE_ANSWER, len(answer.payload.body))
 
 
-def machine_token():
-    """A token of the machine's own account, from the local issuer."""
-    url = f"http://{given.metadata_server}/computeMetadata/v1/instance/service-accounts/default/token"
-    asked = urllib.request.Request(url, headers={"Metadata-Flavor": "Google"})
-    with urllib.request.urlopen(asked, timeout=LONGEST) as answer:
-        return json.load(answer)["access_token"]
-
-
-def who(stub, **more):
+def who(stub, scoped=True, **more):
     answer = stub.UnaryCall(large(fill_username=True, fill_oauth_scope=True), timeout=LONGEST, **more)
     same("bytes of the answer", LARGE_ANSWER, len(answer.payload.body))
     same("the caller", given.default_service_account, answer.username)
-    same("whether the scope is one that was asked for", True, answer.oauth_scope in given.oauth_scope.split())
+    same("whether the scope is one that was asked for", scoped, answer.oauth_scope in given.oauth_scope.split())
+
+
+def as_caller(credentials, **more):
+    with channel(credentials) as own:
+        who(test_pb2_grpc.TestServiceStub(own), **more)
+
+
+class Bearer(grpc.AuthMetadataPlugin):
+    """Sends a token that is made for each call."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __call__(self, context, callback):
+        callback((("authorization", f"Bearer {self.make(context.service_url)}"),), None)
+
+
+def bearer(make):
+    return grpc.metadata_call_credentials(Bearer(make))
+
+
+def exchanged_token(_service=None):
+    return tokens.exchanged(given.service_account_key_file, given.oauth_scope)
 
 
 def oauth2_auth_token(_stub):
-    with channel(grpc.access_token_call_credentials(machine_token())) as own:
-        who(test_pb2_grpc.TestServiceStub(own))
+    as_caller(grpc.access_token_call_credentials(exchanged_token()))
 
 
 def per_rpc_creds(stub):
-    who(stub, credentials=grpc.access_token_call_credentials(machine_token()))
+    who(stub, credentials=grpc.access_token_call_credentials(exchanged_token()))
 
 
-class Machine(grpc.AuthMetadataPlugin):
-    """Asks for a token at every call."""
-
-    def __call__(self, _context, callback):
-        callback((("authorization", f"Bearer {machine_token()}"),), None)
+def service_account_creds(_stub):
+    as_caller(bearer(exchanged_token))
 
 
 def compute_engine_creds(_stub):
-    with channel(grpc.metadata_call_credentials(Machine())) as own:
-        who(test_pb2_grpc.TestServiceStub(own))
+    as_caller(bearer(lambda _service: tokens.machine(given.metadata_server)))
+
+
+def jwt_token_creds(_stub):
+    as_caller(bearer(lambda service: tokens.own(given.service_account_key_file, service)), scoped=False)
 
 
 def main():

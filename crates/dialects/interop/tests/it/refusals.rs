@@ -4,12 +4,16 @@ use interop::{Account, Error, Parts, start};
 use model::ErrorKind;
 use rpc::{CallContext, CallCredentials, Channel, ChannelArgs, ChannelCredentials, ListenAddress, Security};
 use tasks::Tasks;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::{Code, Request, Status, metadata::MetadataMap};
 use wire::grpc::testing::{
     ResponseParameters, SimpleRequest, StreamingOutputCallRequest, test_service_client::TestServiceClient,
 };
 
-use crate::support::{Bed, Mode, account_file};
+use crate::support::{Bed, EMAIL, Mode, account_file};
 
 fn stub(bed: &Bed, token: Option<&str>) -> TestServiceClient<Channel> {
     let mut credentials = ChannelCredentials::insecure();
@@ -73,6 +77,28 @@ async fn a_size_that_is_none_a_type_that_is_none_and_too_much_are_refused() {
     }
 }
 
+/// What the issuer says to a request of this head and body.
+async fn issuer(bed: &Bed, head: &str, body: &str) -> String {
+    let address = bed.settings.machine.clone().unwrap();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let length = body.len();
+    let request =
+        format!("{head} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n");
+    let request = format!("{request}metadata-flavor: Google\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// A token that is good at this server.
+async fn good_token(bed: &Bed) -> String {
+    let path = "GET /computeMetadata/v1/instance/service-accounts/default/token";
+    let answer = issuer(bed, path, "").await;
+    let (_, token) = answer.split_once("\"access_token\":\"").unwrap();
+    token.split('"').next().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn only_tokens_of_the_account_are_believed_and_only_over_tls() {
     let asked = || {
@@ -81,14 +107,54 @@ async fn only_tokens_of_the_account_are_believed_and_only_over_tls() {
             ..SimpleRequest::default()
         })
     };
+    let other = good_token(&Bed::open(Mode::Plain).await).await;
     for mode in [Mode::Plain, Mode::Tls] {
         let bed = Bed::open(mode).await;
-        for token in ["no-token", "a.b.c"] {
+        let good = good_token(&bed).await;
+        let (claims, signature) = good.rsplit_once('.').unwrap();
+        let cut = format!("{claims}.{}", &signature[4..]);
+        for token in ["no-token", "a.b.c", &other, &cut] {
             let status = stub(&bed, Some(token)).unary_call(asked()).await.unwrap_err();
             assert_eq!(status.code(), Code::Unauthenticated, "{status}");
         }
+        let answer = stub(&bed, Some(&good)).unary_call(asked()).await;
+        match mode {
+            Mode::Plain => {
+                let status = answer.unwrap_err();
+                assert_eq!(status.code(), Code::Unauthenticated);
+                assert!(status.message().contains("without TLS"), "{status}");
+            }
+            Mode::Tls | Mode::Mutual => assert_eq!(answer.unwrap().into_inner().username, EMAIL),
+        }
         let nobody = stub(&bed, None).unary_call(asked()).await.unwrap().into_inner();
         assert_eq!(nobody.username, "");
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_gives_nothing_for_what_proves_nothing() {
+    let bed = Bed::open(Mode::Tls).await;
+    let granted = good_token(&bed).await;
+    let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
+    for (head, body, status) in [
+        ("POST /token", String::new(), "400"),
+        ("POST /token", format!("{grant}&assertion=a.b.c"), "400"),
+        // An access token is no assertion: it is for nobody's issuer.
+        ("POST /token", format!("{grant}&assertion={granted}"), "400"),
+        (
+            "POST /token",
+            format!("{grant}&assertion={}", "x".repeat(20_000)),
+            "400",
+        ),
+        ("GET /token", String::new(), "404"),
+        ("GET /", String::new(), "404"),
+    ] {
+        let answer = issuer(&bed, head, &body).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head}: {answer}"
+        );
+        assert!(!answer.contains("access_token"), "{answer}");
     }
 }
 
