@@ -78,7 +78,8 @@ pub(crate) fn run(rustc: &str, arguments: &[&str]) -> Result<bool> {
 /// Makes errors of lints that are denied into warnings.
 const CAPPED: [&str; 2] = ["--cap-lints", "warn"];
 
-/// What rustdoc is given for a library or a program; none for a test, a build script or a question to the compiler.
+/// What rustdoc is given for a library or a program; none for a test, an example, a build script or a question to the
+/// compiler.
 fn documented(arguments: &[&str]) -> Option<Vec<String>> {
     let mut kept = vec!["--document-private-items".to_owned()];
     let mut out = None;
@@ -104,7 +105,11 @@ fn documented(arguments: &[&str]) -> Option<Vec<String>> {
             _ => kept.push(word.to_owned()),
         }
     }
-    let pages = Path::new(out?).with_file_name("doc");
+    let out = Path::new(out?);
+    if out.ends_with("examples") {
+        return None;
+    }
+    let pages = out.with_file_name("doc");
     kept.extend(["--out-dir".to_owned(), pages.to_str()?.to_owned()]);
     Some(kept)
 }
@@ -133,9 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn tests_build_scripts_and_questions_have_no_pages() {
+    fn tests_examples_build_scripts_and_questions_have_no_pages() {
         for line in [
             "--crate-name jobs src/lib.rs --test --out-dir /t",
+            "--crate-name hello examples/hello.rs --out-dir /t/quick/examples",
             "--crate-name build_script_build build.rs --out-dir /t",
             "-vV",
         ] {
