@@ -36,7 +36,7 @@ const DIALECTS: &[&str] = &[
 const CALLER: &[&str] = &["caller"];
 const BESIDE: &[&str] = &["gateway", "runtime"];
 const PROCESS: &[&str] = &["soke", "cli"];
-const TOOLS: &[&str] = &["tests", "bench"];
+const TOOLS: &[&str] = &["tests", "bench", "fuzz"];
 
 /// The crate that the tests of every other may use.
 const TESTBED: &str = "testbed";

@@ -55,7 +55,7 @@ async fn said_until_closed(tcp: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn j13_the_accept_loop_survives_garbage_and_half_hellos() {
+async fn j13_rustsec_2024_0376_the_accept_loop_survives_garbage_and_half_hellos() {
     let authority = Authority::new();
     let server = Server::start(authority.tls(), quick()).await;
     let hello = hello(&authority);
