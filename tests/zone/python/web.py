@@ -87,9 +87,11 @@ def health(world):
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
         serving, jobs_of = b"\x08\x01", b"\x0a\x12soke.v1.JobService"
+        files_of = b"\x0a\x17scow.portal.FileService"
         metadata = [("authorization", f"Bearer {world['bearer']}")]
         same(check(b"", timeout=60), serving, "the whole")
         same(check(jobs_of, metadata=metadata, timeout=60), serving, "a part")
+        same(check(files_of, metadata=metadata, timeout=60), serving, "a part of another protocol")
         try:
             check(jobs_of, timeout=60)
             raise AssertionError("a stranger was told of a part")

@@ -48,7 +48,10 @@ impl ZoneHealth {
     async fn of(&self, service: &str) -> Option<ServingStatus> {
         let needs = match service {
             "" => None,
-            name => PARTS.iter().find(|(part, _needs)| *part == name)?.1,
+            name => {
+                let mut parts = PARTS.iter().chain(self.zone.parts_beside);
+                parts.find(|(part, _needs)| *part == name)?.1
+            }
         };
         if self.zone.stopping.is_cancelled() {
             return Some(ServingStatus::NotServing);

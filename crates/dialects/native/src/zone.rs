@@ -60,6 +60,8 @@ pub struct Zone {
     pub bound: Arc<OnceLock<Bound>>,
     /// The packages of other protocols that the same listener serves, for those who ask it what there is.
     pub beside: &'static [&'static str],
+    /// Services of these packages whose health may be asked for, and the check without which each does not work.
+    pub parts_beside: &'static [(&'static str, Option<&'static str>)],
     /// Cancelled when the zone begins to stop.
     pub stopping: CancellationToken,
     /// Looks at the parts of the zone now.

@@ -14,6 +14,13 @@ use crate::{config::Config, version::VERSION};
 /// The packages that the native listener serves beside its own: those of `scow::add_to`.
 const BESIDE: &[&str] = &["scow.common", "scow.portal"];
 
+/// Those of their services that are built, and the check of [`work`] for what only a machine can do.
+const PARTS_BESIDE: &[(&str, Option<&str>)] = &[
+    ("scow.common.ConfigService", None),
+    ("scow.portal.FileService", Some("work")),
+    ("scow.portal.JobService", Some("work")),
+];
+
 /// What `soke status` shows of the zone beside the slices' own figures.
 pub(crate) fn zone_in_words(
     config: &Config,
@@ -32,6 +39,7 @@ pub(crate) fn zone_in_words(
         store_engine: store.engine_name(),
         bound: Arc::clone(bound),
         beside: BESIDE,
+        parts_beside: PARTS_BESIDE,
         stopping: listening.token(),
         checks: Arc::new(move || {
             std::iter::once(reach.clone())

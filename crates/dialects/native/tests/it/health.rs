@@ -17,6 +17,8 @@ const SOON: Duration = Duration::from_secs(30);
 
 const JOBS: &str = "soke.v1.JobService";
 const MONEY: &str = "soke.v1.AccountService";
+/// Of another protocol on the same listener.
+const FILES: &str = "scow.portal.FileService";
 
 fn of(service: &str) -> HealthCheckRequest {
     let service = service.to_owned();
@@ -59,10 +61,12 @@ async fn the_whole_is_told_to_anybody_and_each_part_to_whoever_may_ask_how_the_z
     for part in parts.map(|part| format!("soke.v1.{part}Service")) {
         same(check(&zone, bearing(&member, of(&part))).await, &serving);
     }
+    same(check(&zone, bearing(&member, of(FILES))).await, &serving);
     let unknown = check(&zone, bearing(&member, of("soke.v1.NoSuchService"))).await;
     assert_eq!(refusal(unknown), (Code::NotFound, vec![]));
     *zone.work.lock().unwrap() = Health::Bad;
     same(check(&zone, bearing(&member, of(JOBS))).await, &not_serving);
+    same(check(&zone, bearing(&member, of(FILES))).await, &not_serving);
     same(check(&zone, bearing(&member, of(MONEY))).await, &serving);
     same(check(&zone, Request::new(of(""))).await, &serving);
     zone.stopping.cancel();

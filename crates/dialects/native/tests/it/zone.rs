@@ -191,6 +191,7 @@ fn facts(work: &Arc<Mutex<Health>>, stopping: &CancellationToken) -> native::Zon
             listeners: vec!["native 127.0.0.1:7443".to_owned()],
         })),
         beside: &[],
+        parts_beside: &[("scow.portal.FileService", Some("work"))],
         stopping: stopping.clone(),
         checks: Arc::new(move || {
             let check = |name: &str, health, text: &str| Check {
