@@ -4,6 +4,7 @@
 
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +14,7 @@ use std::{
 
 use futures::task::AtomicWaker;
 use http::{HeaderMap, HeaderName, uri::PathAndQuery};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 use tonic::metadata::MetadataMap;
 
 use crate::{Deadline, held::Part};
@@ -46,7 +47,7 @@ pub struct Call(Arc<Inner>);
 struct Inner {
     method: Option<PathAndQuery>,
     deadline: Option<Deadline>,
-    ended: CancellationToken,
+    ended: Notify,
     end: OnceLock<End>,
     said: Mutex<Said>,
     waker: AtomicWaker,
@@ -70,7 +71,7 @@ impl Call {
         Self(Arc::new(Inner {
             method,
             deadline,
-            ended: CancellationToken::new(),
+            ended: Notify::new(),
             end: OnceLock::new(),
             said: Mutex::default(),
             waker: AtomicWaker::new(),
@@ -122,10 +123,20 @@ impl Call {
         };
         tokio::select! {
             biased;
-            () = self.0.ended.cancelled() => {}
+            () = self.told() => {}
             () = passed => {}
         }
         self.0.end.get().copied().unwrap_or(End::DeadlinePassed)
+    }
+
+    /// Waits until the end has been noted.
+    async fn told(&self) {
+        let mut told = pin!(self.0.ended.notified());
+        // Listens first, so that no end between the look and the wait is missed.
+        told.as_mut().enable();
+        if self.0.end.get().is_none() {
+            told.await;
+        }
     }
 
     /// Sends initial metadata now, before there is an answer. What the answer itself carries as metadata
@@ -237,7 +248,7 @@ impl Call {
     /// Notes the end; the first one counts.
     fn finish(&self, end: End) {
         if self.0.end.set(end).is_ok() {
-            self.0.ended.cancel();
+            self.0.ended.notify_waiters();
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     held::{Allowance, Full, Part},
     json::{self, Translated, Translator},
     path,
-    reply::Running,
+    reply::{Handler, Running},
     unpacker::Unpacker,
 };
 
@@ -242,10 +242,13 @@ impl Calls {
             request = request.map(|body| Translated::body(body, translator, json::Fault::Error));
             answered = Some(Translator::to_json(method.answered));
         }
-        let routes = self.routes.clone();
-        let before = self.before.clone();
-        let work = answer(routes, request, before, call.clone(), answered);
-        Running::new(Box::pin(work), Watched::new(call, head.place), gzip, head.form)
+        let mut routes = self.routes.clone();
+        let work: Handler = match (&self.before, answered) {
+            // Nothing between: the handler's own future, unmoved.
+            (None, None) => Box::pin(AssertUnwindSafe(routes.call(request)).catch_unwind().map(settled)),
+            (before, answered) => Box::pin(answer(routes, request, before.clone(), call.clone(), answered)),
+        };
+        Running::new(work, Watched::new(call, head.place), gzip, head.form)
     }
 }
 
@@ -281,6 +284,18 @@ impl Future for Answering {
     }
 }
 
+/// What became of a handler: its answer, or INTERNAL where it panicked.
+fn settled(handled: std::thread::Result<Result<Response<Body>, Infallible>>) -> Response<Body> {
+    match handled {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_panic) => {
+            tracing::error!("a handler panicked");
+            wire::status(ErrorKind::Internal, "").into_http()
+        }
+    }
+}
+
 async fn answer(
     routes: Routes,
     request: Request<Body>,
@@ -294,13 +309,8 @@ async fn answer(
             Some(before) => before.handle(routes, request, &call).await,
         }
     };
-    let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
-        Ok(response) => response,
-        Err(_panic) => {
-            tracing::error!("a handler panicked");
-            wire::status(ErrorKind::Internal, "").into_http()
-        }
-    };
+    let handled = AssertUnwindSafe(handled).catch_unwind().await;
+    let mut response = settled(handled.map(Ok));
     let Some(translator) = translator else {
         return response;
     };

@@ -4,7 +4,7 @@
 
 use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use futures::{TryFutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, TryFutureExt as _, future::BoxFuture};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -12,7 +12,7 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use rustls::server::Acceptor;
-use tasks::{Policy, Tasks};
+use tasks::{Crew, Tasks};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
@@ -51,22 +51,27 @@ pub(crate) struct Shared<S> {
 
 /// Starts the parts of an HTTP/2 connection that calls as owned tasks.
 #[derive(Clone)]
-pub(crate) struct Spawner(pub(crate) Tasks);
+pub(crate) struct Spawner(Crew);
+
+impl Spawner {
+    pub(crate) fn new(tasks: &Tasks) -> Self {
+        Self(tasks.crew("call"))
+    }
+}
 
 impl<F> hyper::rt::Executor<F> for Spawner
 where
     F: Future + Send + 'static,
 {
     fn execute(&self, work: F) {
-        self.0
-            .spawn("call", Policy::MayEnd, async move { drop(work.await) });
+        self.0.spawn(work.map(drop));
     }
 }
 
 /// Starts the calls of an HTTP/2 connection that answers as owned tasks, and ends those that are over.
 #[derive(Clone)]
 pub(crate) struct Driver {
-    tasks: Tasks,
+    crew: Crew,
     grace: Duration,
 }
 
@@ -75,19 +80,19 @@ where
     F: Future + Send + 'static,
 {
     fn execute(&self, work: F) {
-        let grace = self.grace;
-        self.tasks.spawn("call", Policy::MayEnd, async move {
-            if overdue::drive(work, grace).await.is_none() {
+        let driven = overdue::drive(Box::pin(work), self.grace);
+        self.crew.spawn(driven.map(|ended| {
+            if ended.is_none() {
                 tracing::debug!("a call past its deadline was cut: its caller takes nothing");
             }
-        });
+        }));
     }
 }
 
 /// The HTTP/1.1 and the HTTP/2 side of a listener with these limits.
 pub(crate) fn builders(limits: &Limits, tasks: &Tasks) -> (Builder<Driver>, Builder<Driver>) {
     let mut builder = Builder::new(Driver {
-        tasks: tasks.clone(),
+        crew: tasks.crew("call"),
         grace: limits.drain,
     });
     builder

@@ -5,13 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tasks::Clock;
 
 use crate::Call;
 
 /// The header that carries the time a caller allows.
-const HEADER: &str = "grpc-timeout";
+const HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Tells a handler when its call ends. Found among a request's extensions where the caller set a deadline.
 #[derive(Debug, Clone)]

@@ -22,6 +22,7 @@
 //! with that.
 
 mod address;
+mod alarm;
 mod auth;
 mod bearer;
 mod blocking;

@@ -6,8 +6,7 @@
 
 use std::{
     cell::RefCell,
-    future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -34,20 +33,46 @@ pub(crate) fn look_after(answer: Arc<dyn Overdue>) {
 
 /// Drives work that sends an answer. One whose last words nobody takes within `grace` after its time is cut; then
 /// there is nothing.
-pub(crate) async fn drive<F: Future>(work: F, grace: Duration) -> Option<F::Output> {
-    let mut work = pin!(work);
-    let mut cut: Option<Pin<Box<Sleep>>> = None;
-    let driven = poll_fn(|cx| {
-        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+pub(crate) const fn drive<F: Future + Unpin>(work: F, grace: Duration) -> Drive<F> {
+    Drive {
+        work,
+        grace,
+        begun: None,
+        cut: None,
+    }
+}
+
+/// Work that is driven.
+pub(crate) struct Drive<F> {
+    work: F,
+    grace: Duration,
+    /// The answer that has begun in the work.
+    begun: Option<Arc<dyn Overdue>>,
+    cut: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F: Future + Unpin> Future for Drive<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let drive = &mut *self;
+        let (polled, begun) = BEGUN.sync_scope(RefCell::new(drive.begun.take()), || {
+            let polled = Pin::new(&mut drive.work).poll(cx);
+            (polled, BEGUN.with(RefCell::take))
+        });
+        drive.begun = begun;
+        if let Poll::Ready(output) = polled {
             return Poll::Ready(Some(output));
         }
-        let begun = BEGUN.with(|begun| begun.borrow().clone());
-        if begun.is_none_or(|answer| answer.poll_over(cx).is_pending()) {
-            cut = None;
+        let over = drive.begun.as_ref().map(|answer| answer.poll_over(cx));
+        if over.is_none_or(|over| over.is_pending()) {
+            drive.cut = None;
             return Poll::Pending;
         }
-        let cut = cut.get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
+        let grace = drive.grace;
+        let cut = drive
+            .cut
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
         cut.as_mut().poll(cx).map(|()| None)
-    });
-    BEGUN.scope(RefCell::default(), driven).await
+    }
 }

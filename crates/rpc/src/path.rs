@@ -7,24 +7,27 @@
 /// The longest path that is looked at, in bytes.
 const LONGEST: usize = 512;
 
-/// Tells whether a path (and query) names a method in the one spelling that there is.
+/// Tells whether a path (and query) names a method in the one spelling that there is: protobuf identifiers with dots
+/// between them, and one more behind a slash.
 pub(crate) fn names_a_method(path_and_query: &str) -> bool {
     let Some(rest) = path_and_query.strip_prefix('/') else {
         return false;
     };
-    let Some((service, method)) = rest.split_once('/') else {
+    if path_and_query.len() > LONGEST {
         return false;
-    };
-    path_and_query.len() <= LONGEST && service.split('.').all(is_identifier) && is_identifier(method)
-}
-
-/// A protobuf identifier.
-fn is_identifier(word: &str) -> bool {
-    !word.starts_with(|first: char| first.is_ascii_digit())
-        && !word.is_empty()
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    }
+    // Whether an identifier has to begin, and whether it is the last one.
+    let (mut begins, mut last) = (true, false);
+    for byte in rest.bytes() {
+        match byte {
+            b'.' if !begins && !last => begins = true,
+            b'/' if !begins && !last => (begins, last) = (true, true),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => begins = false,
+            b'0'..=b'9' if !begins => {}
+            _ => return false,
+        }
+    }
+    last && !begins
 }
 
 #[cfg(test)]

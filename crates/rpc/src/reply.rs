@@ -10,13 +10,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, HeaderName, Response, header};
 use http_body::{Body as HttpBody, Frame};
-use tokio::time::{Instant, Sleep};
 use tonic::{Status, body::Body};
 
 use crate::{
     Call, End,
+    alarm::Alarm,
     body::{expired, expired_trailers},
     call::{Watched, extend},
     form::Form,
@@ -29,13 +29,13 @@ use crate::{
 pub(crate) type Handler = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// Where a status stands: in trailers, or in the headers of an answer that has nothing else.
-const STATUS: &str = "grpc-status";
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A call whose answer has not begun.
 pub(crate) struct Running {
     handler: Handler,
     watched: Watched,
-    until: Option<Pin<Box<Sleep>>>,
+    until: Option<Alarm>,
     gzip: bool,
     form: Form,
 }
@@ -43,10 +43,7 @@ pub(crate) struct Running {
 impl Running {
     /// Begins with a handler that answers in a form; `gzip` says that the caller understands it.
     pub(crate) fn new(handler: Handler, watched: Watched, gzip: bool, form: Form) -> Self {
-        let until = watched.0.deadline().map(|deadline| {
-            let until = Instant::from_std(deadline.at());
-            Box::pin(tokio::time::sleep_until(until))
-        });
+        let until = watched.0.deadline().map(Alarm::new);
         Self {
             handler,
             watched,
@@ -67,7 +64,7 @@ impl Running {
             return Poll::Ready(Begun::Early(early));
         }
         if let Some(until) = &mut self.until
-            && until.as_mut().poll(cx).is_ready()
+            && until.poll(cx).is_ready()
         {
             self.watched.finish(End::DeadlinePassed);
             return Poll::Ready(Begun::Expired);
@@ -146,11 +143,11 @@ struct Reply {
 struct Work {
     source: Source,
     watched: Watched,
-    until: Option<Pin<Box<Sleep>>>,
+    until: Option<Alarm>,
 }
 
 impl Reply {
-    fn new(source: Source, watched: Watched, until: Option<Pin<Box<Sleep>>>, packer: Option<Packer>) -> Self {
+    fn new(source: Source, watched: Watched, until: Option<Alarm>, packer: Option<Packer>) -> Self {
         let has_deadline = until.is_some();
         let work = Arc::new(Mutex::new(Work {
             source,
@@ -183,7 +180,7 @@ impl Overdue for Mutex<Work> {
             Source::Handler(_) | Source::Body(_) => {}
         }
         let over = match &mut work.until {
-            Some(until) => until.as_mut().poll(cx),
+            Some(until) => until.poll(cx),
             None => Poll::Pending,
         };
         if over.is_ready() {
@@ -238,9 +235,12 @@ impl Work {
             None => None,
         };
         // Asked for each message too: a stream that never pauses has a deadline as well.
-        if let Some(until) = &mut self.until
-            && until.as_mut().poll(cx).is_ready()
-        {
+        let over = match &mut self.until {
+            Some(until) if frame.is_some() => until.has_rung(),
+            Some(until) => until.poll(cx).is_ready(),
+            None => false,
+        };
+        if over {
             return Poll::Ready(Some(Ok(self.late())));
         }
         match frame {

@@ -3,15 +3,14 @@
 //! It is always made here, so that no caller can put words into the log. What it leaves to others: logging the
 //! cause of a failure under it (the dialects), and the audit trail (`access`).
 
-use std::sync::Arc;
-
-use http::{Extensions, HeaderMap, HeaderValue};
-use uuid::Uuid;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 /// The id of one call. Every request that [`crate::Calls`] hands on carries one among its extensions, and every
 /// answer says it as `x-request-id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+pub struct RequestId([u8; 32]);
+
+const NAME: HeaderName = HeaderName::from_static(RequestId::HEADER);
 
 impl RequestId {
     /// The response's header that carries the id.
@@ -20,7 +19,11 @@ impl RequestId {
     /// A new id. [`crate::Calls`] makes one for each gRPC call; doors of other protocols make theirs.
     #[must_use]
     pub fn fresh() -> Self {
-        Self(Uuid::new_v4().simple().to_string().into())
+        let mut digits = [0; 32];
+        // Not a secret: it has to be another one each time, and no word of the caller's.
+        hex::encode_to_slice(rand::random::<[u8; 16]>(), &mut digits)
+            .expect("16 bytes are 32 hexadecimal digits");
+        Self(digits)
     }
 
     /// Finds the id among a request's extensions.
@@ -32,14 +35,17 @@ impl RequestId {
     /// The id as text: 32 lower-case hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Says the id in a response's headers.
     pub fn tell(&self, headers: &mut HeaderMap) {
         // Hexadecimal digits are always a header's value.
-        if let Ok(value) = HeaderValue::from_str(&self.0) {
-            headers.insert(Self::HEADER, value);
+        if let Ok(mut value) = HeaderValue::from_bytes(&self.0) {
+            // It is no secret, but no other answer has it: HTTP/2 would put it into its table of headers for nothing,
+            // and push out what comes again.
+            value.set_sensitive(true);
+            headers.insert(NAME, value);
         }
     }
 }

@@ -10,8 +10,10 @@
 
 mod backoff;
 mod clock;
+mod crew;
 mod owner;
 
 pub use backoff::Backoff;
 pub use clock::Clock;
+pub use crew::Crew;
 pub use owner::{Panicked, Policy, Stopped, Tasks};

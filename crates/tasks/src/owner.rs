@@ -16,6 +16,8 @@ use std::{
 use futures::FutureExt as _;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::{Crew, crew::Counted};
+
 /// Says what the end of a task means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
@@ -44,6 +46,7 @@ struct Inner {
     tracker: TaskTracker,
     running: Mutex<BTreeMap<u64, String>>,
     next: AtomicU64,
+    crews: Mutex<Vec<Counted>>,
     root: CancellationToken,
 }
 
@@ -67,6 +70,7 @@ impl Tasks {
             tracker: TaskTracker::new(),
             running: Mutex::new(BTreeMap::new()),
             next: AtomicU64::new(0),
+            crews: Mutex::default(),
             root,
         };
         Self {
@@ -96,6 +100,31 @@ impl Tasks {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             entry.ended(policy, ended.is_err());
         });
+    }
+
+    /// Starts many short tasks of one kind, at little cost for each.
+    #[must_use]
+    pub fn crew(&self, name: &'static str) -> Crew {
+        let counted = Counted::new(name);
+        let mut crews = self.inner.crews.lock().unwrap_or_else(PoisonError::into_inner);
+        crews.retain(|crew| !crew.is_gone());
+        crews.push(counted.clone());
+        drop(crews);
+        Crew::new(self.clone(), counted)
+    }
+
+    /// Starts a task of a crew.
+    pub(crate) fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let _handle = self.inner.tracker.spawn(task);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn crews(&self) -> usize {
+        self.inner
+            .crews
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Runs a closure that may block, on a thread for blocking work, and waits for its answer.
@@ -148,6 +177,11 @@ impl Tasks {
             return Stopped::default();
         }
         let mut late: Vec<String> = self.running().values().cloned().collect();
+        let crews = self.inner.crews.lock().unwrap_or_else(PoisonError::into_inner);
+        for crew in crews.iter() {
+            late.extend((0..crew.running()).map(|_| crew.name.to_owned()));
+        }
+        drop(crews);
         late.sort();
         Stopped { late }
     }

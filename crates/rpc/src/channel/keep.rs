@@ -300,7 +300,7 @@ impl Core {
         let (tell, greeted) = oneshot::channel();
         let line = Line::new(Greeted::new(self.dialer.dial().await?, tell), own);
         let args = &self.args;
-        let mut builder = Builder::new(Spawner(self.tasks.clone()));
+        let mut builder = Builder::new(Spawner::new(&self.tasks));
         builder
             .timer(TokioTimer::new())
             .initial_stream_window_size(1024 * 1024)

@@ -179,7 +179,7 @@ pub(crate) async fn hold(
     let severed = CancellationToken::new();
     let line = Line::new(tls, severed.clone());
     let _severed_at_the_end = severed.drop_guard();
-    let mut builder = hyper::client::conn::http2::Builder::new(Spawner(own.clone()));
+    let mut builder = hyper::client::conn::http2::Builder::new(Spawner::new(&own));
     builder
         .timer(TokioTimer::new())
         .initial_stream_window_size(1024 * 1024)
