@@ -1,6 +1,7 @@
 //! From a credential to an actor, on every call.
 //!
-//! The session is looked up in the store each time, so its end counts from the next call on, on every server.
+//! The session is looked up in the store, or in what was read from it since the last commit (`recent`), so its end counts
+//! from the next call on, on every server.
 //! What it leaves to others: what the actor may do (`permit`).
 
 use std::sync::Arc;
@@ -9,9 +10,10 @@ use model::Timestamp;
 use store::Tx;
 
 use crate::{
-    Access, Actor, Credential, Error, Faults, Peer, Secret, UserActor, Verified, ZoneRoot,
+    Access, Actor, Credential, Error, Faults, Peer, Secret, Verified, ZoneRoot, digest,
     house::House,
-    sessions,
+    recent::{OpenSession, ProvenToken},
+    sessions::{self, Standing},
     sign_in::check_length,
     token::{Claims, LONGEST, Unproven, Use},
     token_keys,
@@ -50,10 +52,10 @@ impl Access {
     /// As [`Access::authenticate`].
     pub async fn verify(&self, token: Secret, peer: &Peer) -> Result<Verified, Error> {
         let known = self.house.authenticate(token.expose()).await;
-        let (user, claims) = known.inspect_err(|error| self.count_refused(error, peer))?;
+        let (session, proven) = known.inspect_err(|error| self.count_refused(error, peer))?;
         Ok(Verified {
-            actor: Actor::User(user),
-            app_id: claims.appid,
+            actor: Actor::User(session.user.clone()),
+            app_id: proven.claims.appid.clone(),
         })
     }
 
@@ -78,22 +80,53 @@ impl Access {
 }
 
 impl House {
-    async fn authenticate(self: &Arc<Self>, token: &str) -> Result<(UserActor, Claims), Error> {
+    async fn authenticate(
+        self: &Arc<Self>,
+        token: &str,
+    ) -> Result<(Arc<OpenSession>, Arc<ProvenToken>), Error> {
         let (mut faults, now) = (Faults::default(), self.clock.now());
         check_length(&mut faults, "authorization", token.len(), 0, LONGEST);
         faults.check()?;
-        let claims = self.prove(token, Use::Access, now).await?;
-        let number = claims.session;
-        let found = self
-            .store
-            .read(move |tx: &mut Tx<'_>| sessions::standing(tx, number, now))
-            .await?;
+        let proven = self.prove_for_calls(token, now).await?;
+        let session = self.open_session_of(proven.claims.session, now).await?;
         // The claims are ours and signed; that they fit the row guards against a store put back from a backup.
-        if found.user.id == claims.uid {
-            Ok((found.user, claims))
+        if session.user.id == proven.claims.uid {
+            Ok((session, proven))
         } else {
             Err(Error::BadToken)
         }
+    }
+
+    /// The session with this number, where it stands.
+    async fn open_session_of(&self, number: u64, now: Timestamp) -> Result<Arc<OpenSession>, Error> {
+        // Before the read: what is committed meanwhile may be missing in it.
+        let commits = self.store.commits_seen();
+        if let Some(session) = self.recent.session(commits, number, now) {
+            return Ok(session);
+        }
+        let read = move |tx: &mut Tx<'_>| sessions::standing(tx, number, now);
+        let Standing { user, expires_at, .. } = self.store.read(read).await?;
+        let session = Arc::new(OpenSession { user, expires_at });
+        self.recent.keep_session(commits, number, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Proves an access token. Its signature is looked at once; that its key is good and its time not over, each time.
+    async fn prove_for_calls(&self, token: &str, now: Timestamp) -> Result<Arc<ProvenToken>, Error> {
+        let hash = digest::sha256(token.as_bytes());
+        if let Some(proven) = self.recent.token(&hash) {
+            let good = self.ring.keys().good(&proven.fingerprint, now).is_some();
+            return if good && proven.claims.is_before_its_end(now) {
+                Ok(proven)
+            } else {
+                Err(Error::BadToken)
+            };
+        }
+        let fingerprint = Unproven::parse(token).ok_or(Error::BadToken)?.fingerprint;
+        let claims = self.prove(token, Use::Access, now).await?;
+        let proven = Arc::new(ProvenToken { claims, fingerprint });
+        self.recent.keep_token(hash, Arc::clone(&proven));
+        Ok(proven)
     }
 
     /// Proves a token. A key that is not known may be another server's new one, so the keys are read again.

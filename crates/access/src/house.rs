@@ -17,6 +17,7 @@ use crate::{
     audit::{self, Anonymous, Entry, Outcome},
     ed25519::Challenges,
     password::Hasher,
+    recent::Recent,
     roles::Table,
     seal::Seal,
     token_keys::Ring,
@@ -38,6 +39,7 @@ pub(crate) struct House {
     pub(crate) hasher: Hasher,
     pub(crate) tries: Tries,
     pub(crate) anonymous: Anonymous,
+    pub(crate) recent: Recent,
     /// Told after each write that may have left audit rows.
     pub(crate) unsealed: Notify,
     pub(crate) reads: Mutex<BTreeMap<&'static str, u64>>,

@@ -39,6 +39,7 @@ mod password_proof;
 pub mod people;
 mod permit;
 mod proven;
+mod recent;
 mod refresh;
 mod roles;
 mod root;

@@ -14,8 +14,8 @@ use model::{Timestamp, UserId};
 use store::{Store, Tx};
 
 use crate::{
-    Access, Action, Actor, Error, Peer, Reach, Role, UserActor, Write, grants, house::House, sessions,
-    write::Refused,
+    Access, Action, Actor, Error, Peer, Reach, Role, UserActor, Write, grants, house::House, recent::Right,
+    sessions, write::Refused,
 };
 
 /// How far a permit reaches.
@@ -98,14 +98,7 @@ impl Access {
     /// `Denied`, with an audit row, where no role of the actor has the action; `Unauthenticated` where the
     /// session ended meanwhile.
     pub async fn permit<A: Action>(&self, actor: &Actor, peer: &Peer) -> Result<Permit<A>, Error> {
-        let (house, who) = (Arc::clone(&self.house), actor.clone());
-        let now = house.clock.now();
-        let judged = self
-            .house
-            .store
-            .read(move |tx| judge(tx, &house, &who, A::NAME, now))
-            .await;
-        let (cover, owner) = match judged {
+        let (cover, owner) = match self.house.right(actor, A::NAME).await {
             Ok(right) => right,
             Err(refusal) => {
                 self.house
@@ -128,6 +121,39 @@ impl Access {
             ticket: Arc::new(ticket),
             action: PhantomData,
         })
+    }
+}
+
+impl House {
+    /// The right of an actor, as the store says now or has said since the last commit.
+    async fn right(self: &Arc<Self>, actor: &Actor, action: &'static str) -> Result<(Cover, bool), Error> {
+        // Before the read: what is committed meanwhile may be missing in it.
+        let (commits, now) = (self.store.commits_seen(), self.clock.now());
+        let asked = match actor {
+            Actor::User(user) => user.session.map(|session| (session, user.id, action)),
+            Actor::FrontEnd(_) => None,
+        };
+        if let Some(asked) = &asked
+            && let Some(right) = self.recent.right(commits, asked, now)
+        {
+            return Ok((right.cover, right.owner));
+        }
+        let (house, who) = (Arc::clone(self), actor.clone());
+        let read = move |tx: &mut Tx<'_>| {
+            let (cover, owner) = judge(tx, &house, &who, action, now)?;
+            let ends = asked.map(|(session, _, _)| sessions::check_open(tx, session, now));
+            Ok::<_, Error>((cover, owner, ends.transpose()?))
+        };
+        let (cover, owner, ends) = self.store.read(read).await?;
+        if let (Some(asked), Some((_, expires_at))) = (asked, ends) {
+            let right = Right {
+                cover,
+                owner,
+                expires_at,
+            };
+            self.recent.keep_right(commits, asked, right);
+        }
+        Ok((cover, owner))
     }
 }
 

@@ -87,6 +87,7 @@ pub(crate) fn stored_number(number: u64) -> Result<i64, Error> {
 pub(crate) struct Standing {
     pub(crate) user: UserActor,
     pub(crate) opened_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
     refresh_hash: String,
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn standing(tx: &mut Tx<'_>, number: u64, now: Timestamp) -> Result<S
     Ok(Standing {
         user,
         opened_at: row.get(1)?,
+        expires_at,
         refresh_hash: row.get(4)?,
     })
 }

@@ -70,6 +70,13 @@ pub(crate) struct Claims {
     principal_kind: String,
 }
 
+impl Claims {
+    /// Tells whether the token's time is not over.
+    pub(crate) fn is_before_its_end(&self, now: Timestamp) -> bool {
+        seconds(now) < self.exp
+    }
+}
+
 /// Whose token, for how long.
 pub(crate) struct Grant<'a> {
     pub(crate) zone: &'a str,
@@ -171,7 +178,7 @@ impl<'a> Unproven<'a> {
             && claims.aud.as_deref() == token_use.audience()
             && claims.principal_kind == "user"
             && !claims.appid.is_empty()
-            && seconds(now) < claims.exp;
+            && claims.is_before_its_end(now);
         good.then_some(claims)
     }
 }

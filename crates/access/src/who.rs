@@ -88,7 +88,7 @@ impl Peer {
     /// The same peer under this request id; what is longer than 64 bytes is cut off.
     #[must_use]
     pub fn with_request_id(mut self, id: &str) -> Self {
-        self.request_id = id.chars().take(64).collect();
+        id[..id.floor_char_boundary(64)].clone_into(&mut self.request_id);
         self
     }
 

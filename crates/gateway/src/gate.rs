@@ -5,7 +5,7 @@
 
 use std::{
     convert::Infallible,
-    future::ready,
+    future::{Ready, ready},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -40,7 +40,33 @@ enum Form {
     Page,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+/// An answer on its way.
+pub(crate) enum Answer {
+    /// That of a call.
+    Call(<Calls as Service<Request<Body>>>::Future),
+    /// That of a call in gRPC-Web.
+    Web(Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>),
+    /// One that was made here.
+    Own(Ready<Result<Response<Body>, Infallible>>),
+}
+
+impl Answer {
+    fn own(response: Response<Body>) -> Self {
+        Self::Own(ready(Ok(response)))
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Answer::Call(call) => Pin::new(call).poll(cx),
+            Answer::Web(call) => call.as_mut().poll(cx),
+            Answer::Own(own) => Pin::new(own).poll(cx),
+        }
+    }
+}
 
 impl Gate {
     pub(crate) fn new(hosts: Hosts, calls: Calls) -> Self {
@@ -54,6 +80,9 @@ impl Gate {
 
     /// The refusal that a request earns by where it wants to go or comes from.
     fn refuse(&self, request: &Request<Body>) -> Option<Response<Body>> {
+        if self.hosts.plainly_ours(request) {
+            return None;
+        }
         let asked = match self.hosts.check(request) {
             Ok(asked) => asked,
             Err(Fault::Missing) => {
@@ -128,16 +157,16 @@ impl Service<Request<Body>> for Gate {
 
     fn call(&mut self, request: Request<Body>) -> Answer {
         if let Some(refusal) = self.refuse(&request) {
-            return Box::pin(ready(Ok(refusal)));
+            return Answer::own(refusal);
         }
         match Form::of(request.headers()) {
-            Form::Grpc if request.version() == Version::HTTP_2 => Box::pin(self.calls.call(request)),
+            Form::Grpc if request.version() == Version::HTTP_2 => Answer::Call(self.calls.call(request)),
             Form::Grpc => {
                 let text = "gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web.\n";
-                Box::pin(ready(Ok(line(StatusCode::BAD_REQUEST, text))))
+                Answer::own(line(StatusCode::BAD_REQUEST, text))
             }
-            Form::GrpcWeb => Box::pin(self.web_calls.call(request)),
-            Form::Page => Box::pin(ready(Ok(self.page(&request)))),
+            Form::GrpcWeb => Answer::Web(Box::pin(self.web_calls.call(request))),
+            Form::Page => Answer::own(self.page(&request)),
         }
     }
 }

@@ -70,6 +70,27 @@ impl Hosts {
         Ok(host)
     }
 
+    /// Tells whether a request that no page made asks for a host of ours in the plainest way: one name, spelled as we
+    /// spell it. Most do, and need no closer look; [`Hosts::check`] would find the same.
+    pub(crate) fn plainly_ours<B>(&self, request: &Request<B>) -> bool {
+        let headers = request.headers();
+        let Some(authority) = request.uri().authority() else {
+            return false;
+        };
+        if headers.contains_key(header::HOST) || headers.contains_key(header::ORIGIN) {
+            return false;
+        }
+        let host = authority.host();
+        let plain = match authority.as_str().strip_prefix(host) {
+            Some("") => true,
+            Some(port) => port.starts_with(':') && authority.port_u16().is_some(),
+            None => false,
+        };
+        let peer = PeerInfo::of(request.extensions());
+        let hello = peer.and_then(|peer| peer.server_name.as_deref());
+        plain && self.ours(host, peer) && hello.is_none_or(|name| self.ours(name, peer))
+    }
+
     fn ours(&self, name: &str, peer: Option<&PeerInfo>) -> bool {
         if self.names.contains(name) {
             return true;

@@ -24,13 +24,14 @@ impl Counters {
     /// Counts one commit of so many closures.
     pub(crate) fn committed(&self, closures: usize) {
         let closures = u64::try_from(closures).unwrap_or(u64::MAX);
-        self.commits.fetch_add(1, Ordering::Relaxed);
+        // Whoever sees the count sees the commit.
+        self.commits.fetch_add(1, Ordering::Release);
         self.closures.fetch_add(closures, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> Counts {
         Counts {
-            commits: self.commits.load(Ordering::Relaxed),
+            commits: self.commits.load(Ordering::Acquire),
             closures: self.closures.load(Ordering::Relaxed),
         }
     }

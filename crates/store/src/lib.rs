@@ -100,6 +100,8 @@ pub struct Store {
 
 struct Inner {
     engine: &'static str,
+    /// Whether no other process writes.
+    alone: bool,
     queues: Queues,
     feed: Arc<Feed>,
     counters: Arc<Counters>,
@@ -146,9 +148,9 @@ impl Store {
             feed: Arc::clone(&feed),
             counters: Arc::clone(&counters),
         };
-        let engine = match config.engine {
-            Engine::Sqlite { .. } => "sqlite",
-            Engine::Postgres { .. } => "postgresql",
+        let (engine, alone) = match config.engine {
+            Engine::Sqlite { .. } => ("sqlite", true),
+            Engine::Postgres { .. } => ("postgresql", false),
         };
         let open = move || match config.engine {
             Engine::Sqlite { path } => sqlite::open(&path, &migrations, &shared),
@@ -164,6 +166,7 @@ impl Store {
         let queues = queues?;
         let inner = Inner {
             engine,
+            alone,
             queues,
             feed,
             counters,
@@ -227,6 +230,13 @@ impl Store {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.inner.counters.read()
+    }
+
+    /// How many commits this store has made, where no other process can make one: what was read after this was asked
+    /// is still so for as long as the number is the same. `None` where others write to the database too.
+    #[must_use]
+    pub fn commits_seen(&self) -> Option<u64> {
+        self.inner.alone.then(|| self.inner.counters.read().commits)
     }
 
     /// Closes the store for every clone: what is queued is still done and answered, what comes later is

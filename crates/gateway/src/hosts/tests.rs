@@ -170,3 +170,37 @@ fn an_allowed_host_with_more_than_a_name_is_refused_at_start() {
         assert!(Hosts::new(&[text.to_owned()]).is_err(), "{text}");
     }
 }
+
+#[test]
+fn what_is_plainly_ours_is_ours_at_a_closer_look_too() {
+    let to = |authority: &str, server_name: Option<&str>| {
+        let mut request = Request::get(format!("http://{authority}/")).body(()).unwrap();
+        request.extensions_mut().insert(peer(server_name));
+        request
+    };
+    for (authority, plain) in [
+        ("soke.localhost:7443", true),
+        ("127.0.0.1:7443", true),
+        ("192.0.2.1", true),
+        ("SOKE.localhost", false),
+        ("soke.localhost.", false),
+        ("[::1]:7443", false),
+        ("ada@soke.localhost", false),
+        ("soke.localhost@evil.example", false),
+        ("evil.example:7443", false),
+        ("soke.localhost.evil.example", false),
+        ("192.0.2.9", false),
+    ] {
+        let request = to(authority, None);
+        assert_eq!(hosts().plainly_ours(&request), plain, "{authority}");
+        assert!(!plain || hosts().check(&request).is_ok(), "{authority}");
+    }
+    assert!(hosts().plainly_ours(&to("zone.example", Some("zone.example"))));
+    assert!(!hosts().plainly_ours(&to("zone.example", Some("evil.example"))));
+    for header in ["host", "origin"] {
+        let mut request = to("soke.localhost", None);
+        let value = http::HeaderValue::from_static("evil.example");
+        request.headers_mut().insert(header, value);
+        assert!(!hosts().plainly_ours(&request), "{header}");
+    }
+}
