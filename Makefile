@@ -20,7 +20,7 @@ ONE := $(QUICK) --workspace --bin
 WRAPPER := $(abspath $(wildcard target/lint))
 WRAPPED := $(if $(WRAPPER),RUSTC_WORKSPACE_WRAPPER=$(WRAPPER) CARGO_INCREMENTAL=0)
 
-.PHONY: run build test test-full check bench fuzz tools xtask
+.PHONY: run build test test-full check bench bench-grpc fuzz tools xtask
 
 ## Builds Soke and starts a zone in ./.soke; the first start shows what it can do.
 run: build
@@ -44,6 +44,10 @@ check: xtask
 ## Prints what Soke reaches on this machine, next to its bounds.
 bench:
 	@$(CARGO) run --quiet --release $(LOCKED) --package bench
+
+## The report on gRPC servers alone.
+bench-grpc: tools
+	@$(CARGO) run --quiet --release $(LOCKED) --package bench -- grpc
 
 ## Searches by coverage for inputs that end a reader of strangers' bytes: make fuzz SECONDS=600
 fuzz:

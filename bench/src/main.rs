@@ -4,13 +4,15 @@
 //! | --- | --- |
 //! | `start` | from exec to the first answer, on a new and on a known data folder; memory when nobody asks |
 //! | `commit` | durable writes per second through the store, by number of writers, beside etcd's |
+//! | `grpc` | calls per second and processor time per call of gRPC servers beside bare tonic: `make bench-grpc` |
 //! | `build` | a cold build of the binary, and a build after one changed file |
 //!
-//! A report's name as argument runs that one alone. The program ends with failure if a bound is not met.
+//! A report's name as argument runs that one alone; `grpc` takes options behind it. The program ends with failure if a bound is not met.
 
 mod build;
 mod commit;
 mod etcd;
+mod grpc;
 mod start;
 
 use std::{
@@ -24,22 +26,32 @@ use anyhow::{Result, bail};
 
 fn main() -> Result<ExitCode> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    match wanted.as_slice() {
+        [serve, kind] if serve == "grpc-serve" => return grpc::serve(kind).map(|()| ExitCode::SUCCESS),
+        [report, options @ ..] if report == "grpc" => return Ok(verdict(grpc::report(options)?)),
+        _ => {}
+    }
     let mut held = true;
-    for report in ["start", "commit", "build"] {
+    for report in ["start", "commit", "grpc", "build"] {
         if wanted.is_empty() || wanted.iter().any(|name| name == report) {
             held &= match report {
                 "start" => start::report()?,
                 "commit" => commit::report()?,
+                "grpc" => grpc::report(&[])?,
                 "build" => build::report()?,
                 other => bail!("there is no report `{other}`"),
             };
         }
     }
-    Ok(if held {
+    Ok(verdict(held))
+}
+
+fn verdict(held: bool) -> ExitCode {
+    if held {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 /// Prints a figure with its bound and says whether the bound is met.
