@@ -4,7 +4,7 @@
 //! Latencies are medians, taken in turns without and beside the attack, and the best of several rounds counts: the
 //! attacker, the callers and the other tests share the machine with the server.
 
-mod answers;
+pub(crate) mod answers;
 mod apart;
 mod attack;
 mod bounds;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
+use http::Request;
 use rpc::{
     CallLimits, Calls, Channel, Limits, ListenAddress, Listener, Serving, Target,
     link::{Admission, Caller, Dial, Door, Holder, Judge, Links, Pace, Reach, serve_reversed},
@@ -19,13 +20,16 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, service::Routes};
+use tonic::{Code, body::Body, service::Routes};
 use wire::grpc::testing::{
     Empty, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
     test_service_client::TestServiceClient, test_service_server::TestServiceServer,
 };
 
-use crate::support::{Authority, SOON, Seen, Service, ZONE, eventually, quick, waits};
+use crate::{
+    abuse::answers::answer,
+    support::{Authority, SOON, Seen, Service, ZONE, eventually, quick, waits},
+};
 
 /// Admits whoever holds a good certificate until it is told otherwise.
 #[derive(Clone, Default)]
@@ -325,6 +329,25 @@ async fn a_holder_without_a_link_is_unavailable_at_once() {
     let status = hub.reached().empty_call(Empty::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.message(), "no link to this machine stands");
+}
+
+#[tokio::test]
+async fn details_that_nobody_can_read_harm_no_caller_over_a_link() {
+    for in_trailers in [false, true] {
+        let hub = Hub::start(quick()).await;
+        let holder = Holder::new(hub.authority.identity(&["one"])).unwrap();
+        let dial = Dial::new(hub.target(), &hub.authority.trust(), &holder, Pace::default()).unwrap();
+        let service =
+            tower::service_fn(move |_request: Request<Body>| async move { Ok(answer(in_trailers)) });
+        let tasks = Tasks::new();
+        serve_reversed(&dial, &service, 1, &tasks);
+        hub.until_live(1).await;
+        let status = hub.reached().unary_call(waits(0)).await.unwrap_err();
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::InvalidArgument, "no such thing")
+        );
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use wire::grpc::testing::test_service_client::TestServiceClient;
 use crate::support::{ZONE, waits};
 
 /// A status whose details are no base64, in the head of an answer or behind it.
-fn answer(in_trailers: bool) -> Response<Body> {
+pub(crate) fn answer(in_trailers: bool) -> Response<Body> {
     let mut status = HeaderMap::new();
     status.insert("grpc-status", "3".parse().unwrap());
     status.insert("grpc-message", "no%20such%20thing".parse().unwrap());

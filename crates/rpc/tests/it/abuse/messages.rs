@@ -167,12 +167,12 @@ async fn g09_messages_over_the_limit_cost_others_little() {
 
 #[tokio::test]
 async fn g09_compressed_bombs_cost_others_little() {
-    withstand("bombs", Way::Plain, Notice::Call, bounds(128), bombs).await;
+    withstand("bombs", Way::Plain, Notice::Call, bounds(256), bombs).await;
     withstand(
         "full when unpacked",
         Way::Plain,
         Notice::Call,
-        bounds(128),
+        bounds(256),
         full_when_unpacked,
     )
     .await;
