@@ -119,6 +119,7 @@ impl State {
             self.at += 1;
         } else {
             self.said.clear();
+            self.at = 0;
         }
     }
 }

@@ -83,6 +83,7 @@ fn what_is_over_the_bound_is_sent_once_only() {
         assert_eq!(kept_whole(&kept), !matches!(text, "!" | "three"));
     }
     assert!(!kept.end_turn(), "there is no other turn");
+    kept.forget();
     feed.try_send("end").unwrap();
     drop(feed);
     assert_eq!(next(&mut only), piece("end"));
