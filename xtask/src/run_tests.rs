@@ -56,8 +56,10 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
     );
     let running = Running::before_tests(root);
     let threads = threads();
-    let mut command = Command::new("cargo");
+    // What a shell starts in the background ignores Ctrl-C, and so would every program that a test stops with it.
+    let mut command = Command::new("env");
     command
+        .args(["--default-signal=INT", "cargo"])
         .args([
             "test",
             "--workspace",
