@@ -4,7 +4,9 @@
 
 use std::{convert::Infallible, future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, TryFutureExt as _, future::BoxFuture};
+use futures::{
+    FutureExt as _, StreamExt as _, TryFutureExt as _, future::BoxFuture, stream::FuturesUnordered,
+};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -335,22 +337,22 @@ async fn talk<S>(
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let stopping = shared.tasks.token();
     let limits = &shared.limits;
-    let aged = async {
-        match age {
-            Some(age) => tokio::time::sleep(age).await,
-            None => pending().await,
-        }
-    };
+    // Each is looked at when it happens, and not with every step of the connection.
+    let mut ends = FuturesUnordered::<BoxFuture<'_, Option<Duration>>>::new();
+    ends.push(Box::pin(seat.yielded().map(|()| None)));
+    ends.push(Box::pin(until.map(|()| None)));
+    ends.push(Box::pin(stopping.cancelled().map(|()| Some(limits.drain))));
+    if let Some(age) = age {
+        ends.push(Box::pin(tokio::time::sleep(age).map(|()| Some(limits.age_grace))));
+    }
     let grace = tokio::select! {
         biased;
         ended = overdue::drive(connection.as_mut(), limits.drain) => {
             return log_end(address, ended.unwrap_or(Ok(())));
         }
-        () = seat.yielded() => return,
-        () = until => return,
-        () = stopping.cancelled() => limits.drain,
-        () = aged => limits.age_grace,
+        Some(end) = ends.next() => end,
     };
+    let Some(grace) = grace else { return };
     connection.as_mut().graceful_shutdown();
     let stopped = async {
         stopping.cancelled().await;

@@ -139,7 +139,8 @@ where
 {
     match seats.take() {
         Some(seat) => {
-            let connection = connection::run(stream, address, seat, Arc::clone(shared));
+            // In its place at once: it is large, and would be copied on each step of the way into a task.
+            let connection = Box::pin(connection::run(stream, address, seat, Arc::clone(shared)));
             shared.tasks.spawn("connection", Policy::MayEnd, connection);
         }
         None => tracing::debug!(peer = %address, "connection refused: all places are taken"),
