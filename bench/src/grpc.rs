@@ -150,16 +150,13 @@ impl Measure {
 }
 
 async fn one_round(server: &Server, mode: &Mode, each: Duration) -> Result<Sample> {
-    load::run(server, mode, each / 4).await?;
-    let before = server.cpu()?;
     let done = load::run(server, mode, each).await?;
-    let cpu = server.cpu()?.saturating_sub(before);
     // Rates lose no precision that matters here.
     #[expect(clippy::cast_precision_loss, reason = "counts below 2^52")]
     let count = done.count as f64;
     Ok(Sample {
         per_second: count / done.took.as_secs_f64(),
-        cpu_micros: cpu.as_secs_f64() * 1e6 / count,
+        cpu_micros: done.cpu.as_secs_f64() * 1e6 / count,
     })
 }
 

@@ -3,7 +3,11 @@
 //! No gRPC library stands between, so that the generator costs as little as it can and the same for every server. What
 //! comes back is counted to the byte, and every call has to end with status 0.
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    cell::Cell,
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -15,7 +19,7 @@ use h2::{
 use http::{Request, header};
 use prost::Message as _;
 use tasks::Clock;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Barrier};
 use wire::grpc::testing::{
     Payload, ResponseParameters, StreamingOutputCallRequest, StreamingOutputCallResponse,
 };
@@ -54,6 +58,8 @@ pub(crate) struct Done {
     pub(crate) count: u64,
     /// From the first call to the last answer.
     pub(crate) took: Duration,
+    /// The server's processor time meanwhile.
+    pub(crate) cpu: Duration,
 }
 
 /// One call, ready to be made again and again.
@@ -75,41 +81,76 @@ impl Kind {
     }
 }
 
-/// Makes calls until the time is over and then waits for those that run.
+/// One load on one server.
+struct Run<'a> {
+    server: &'a Server,
+    call: Call,
+    streams: usize,
+    clock: Clock,
+    /// Where all connections wait for each other.
+    gate: Barrier,
+    began: Cell<Instant>,
+    cpu: Cell<Duration>,
+}
+
+/// Opens the connections, makes calls for a quarter of the time, then makes calls until the time is over, and waits for
+/// those that run. Only the last part counts: not what a connection costs, and not what is slow at first.
 pub(crate) async fn run(server: &Server, mode: &Mode, each: Duration) -> Result<Done> {
     let clock = Clock::system();
-    let call = Call::new(server, mode.kind)?;
-    let began = clock.monotonic();
-    let goes_on = || clock.monotonic().duration_since(began) < each;
-    let connections =
-        (0..mode.connections).map(|_| connection(server.address(), mode.streams, &call, &goes_on));
-    let counts: Vec<u64> = try_join_all(connections).await?;
+    let run = Run {
+        server,
+        call: Call::new(server, mode.kind)?,
+        streams: mode.streams,
+        gate: Barrier::new(mode.connections),
+        began: Cell::new(clock.monotonic()),
+        cpu: Cell::default(),
+        clock,
+    };
+    let counts: Vec<u64> = try_join_all((0..mode.connections).map(|_| run.connection(each))).await?;
     Ok(Done {
         count: counts.iter().sum(),
-        took: clock.monotonic().duration_since(began),
+        took: run.since(),
+        cpu: server.cpu()?.saturating_sub(run.cpu.get()),
     })
 }
 
-async fn connection(
-    address: SocketAddr,
-    streams: usize,
-    call: &Call,
-    goes_on: &impl Fn() -> bool,
-) -> Result<u64> {
-    let tcp = TcpStream::connect(address).await?;
-    tcp.set_nodelay(true)?;
-    let (send, connection) = h2::client::Builder::new()
-        .initial_window_size(2 * 1024 * 1024)
-        .initial_connection_window_size(8 * 1024 * 1024)
-        .handshake::<_, Bytes>(tcp)
-        .await?;
-    let workers = join_all((0..streams).map(|_| work(send.clone(), call, goes_on)));
-    match select(pin!(workers), pin!(connection)).await {
-        Either::Left((counts, _)) => counts.into_iter().sum(),
-        Either::Right((ended, _)) => {
-            ended?;
-            anyhow::bail!("the server closed a connection")
+impl Run<'_> {
+    fn since(&self) -> Duration {
+        self.clock.monotonic().duration_since(self.began.get())
+    }
+
+    /// Makes the calls of one connection; gives how many of them count.
+    async fn connection(&self, each: Duration) -> Result<u64> {
+        let tcp = TcpStream::connect(self.server.address()).await?;
+        tcp.set_nodelay(true)?;
+        let (send, connection) = h2::client::Builder::new()
+            .initial_window_size(2 * 1024 * 1024)
+            .initial_connection_window_size(8 * 1024 * 1024)
+            .handshake::<_, Bytes>(tcp)
+            .await?;
+        let calls = async {
+            self.part(&send, each / 4).await?;
+            if self.gate.wait().await.is_leader() {
+                self.cpu.set(self.server.cpu()?);
+                self.began.set(self.clock.monotonic());
+            }
+            self.gate.wait().await;
+            self.part(&send, each).await
+        };
+        match select(pin!(calls), pin!(connection)).await {
+            Either::Left((count, _)) => count,
+            Either::Right((ended, _)) => {
+                ended?;
+                anyhow::bail!("the server closed a connection")
+            }
         }
+    }
+
+    /// Makes calls for so long.
+    async fn part(&self, send: &SendRequest<Bytes>, length: Duration) -> Result<u64> {
+        let goes_on = || self.since() < length;
+        let workers = (0..self.streams).map(|_| work(send.clone(), &self.call, &goes_on));
+        join_all(workers).await.into_iter().sum()
     }
 }
 
