@@ -73,6 +73,7 @@ const TABLE: &[(&[&str], Lists)] = &[
             ACCESS,
             SLICES,
             DIALECTS,
+            CALLER,
             BESIDE,
             PROCESS,
             &[TESTBED],
