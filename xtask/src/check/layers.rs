@@ -72,6 +72,7 @@ const TABLE: &[(&[&str], Lists)] = &[
             WIRE,
             ACCESS,
             SLICES,
+            CALLER,
             DIALECTS,
             CALLER,
             BESIDE,
