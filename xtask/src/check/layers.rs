@@ -74,7 +74,6 @@ const TABLE: &[(&[&str], Lists)] = &[
             SLICES,
             CALLER,
             DIALECTS,
-            CALLER,
             BESIDE,
             PROCESS,
             &[TESTBED],
