@@ -8,9 +8,12 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::status::{code, cut};
 
-/// How many faults one status names. With [`LONGEST_PART`] it keeps the trailers within the 8 KiB that many
-/// clients take, although each text travels twice and a byte outside ASCII may take three.
+/// How many faults one status names.
 const MOST_FAULTS: usize = 8;
+
+/// How many bytes the faults of one status may take on the way, so that the trailers keep within the 8 KiB that many
+/// clients take: the message travels twice, once so that a byte which is no letter takes three, and each text once more.
+const MOST_BYTES: usize = 7500;
 
 /// The longest name of a field and the longest description of what is wrong, in bytes.
 const LONGEST_PART: usize = 80;
@@ -88,13 +91,20 @@ impl FieldFaults {
         }
     }
 
-    /// Makes the status that names the faults: the first eight, and how many more there are.
+    /// Makes the status that names the faults: the first eight, or as many as fit, and how many more there are.
     #[must_use]
     pub fn into_status(self) -> Status {
-        let more = self.faults.len().saturating_sub(MOST_FAULTS);
+        let mut room = MOST_BYTES;
+        let fitting = self.faults.iter().take(MOST_FAULTS).take_while(|fault| {
+            let left = room.checked_sub(fault.bytes());
+            room = left.unwrap_or(0);
+            left.is_some()
+        });
+        let named = fitting.count();
+        let more = self.faults.len() - named;
         let mut message = String::new();
         let mut details = ErrorDetails::new();
-        for fault in self.faults.into_iter().take(MOST_FAULTS) {
+        for fault in self.faults.into_iter().take(named) {
             begin_sentence(&mut message);
             message.push_str(&fault.spoken);
             details.add_bad_request_violation(fault.field, fault.text);
@@ -104,6 +114,16 @@ impl FieldFaults {
             message.push_str(&format!("And {more} more"));
         }
         Status::with_error_details(code(ErrorKind::Invalid), message, details)
+    }
+}
+
+impl Fault {
+    /// The most bytes that it takes in trailers: percent-encoded in the message; in base64 in the details, which repeat
+    /// the message.
+    fn bytes(&self) -> usize {
+        let plain = self.spoken.bytes().filter(u8::is_ascii_alphanumeric).count();
+        let said = 3 * (self.spoken.len() + 2) - 2 * plain;
+        said + (self.spoken.len() + 2 + self.field.len() + self.text.len() + 12) * 4 / 3
     }
 }
 

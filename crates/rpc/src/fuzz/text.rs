@@ -173,7 +173,8 @@ pub fn status(input: &[u8]) {
     assert!(length < TRAILERS, "{length} bytes");
     let details = status.get_error_details();
     let named = details.bad_request().map_or(0, |bad| bad.field_violations.len());
-    assert_eq!(named, text.lines().count().min(8));
+    let given = text.lines().count();
+    assert!(named <= given.min(8) && (named > 0 || given == 0));
 }
 
 fn trailers_of(status: &Status) -> HeaderMap {

@@ -48,6 +48,22 @@ fn one_status_names_all_faults_for_people_and_for_programs() {
 }
 
 #[test]
+fn faults_whose_every_byte_is_encoded_still_fit_the_trailers_that_clients_take() {
+    let mut faults = FieldFaults::new();
+    for _ in 0..8 {
+        faults.add("\u{1}".repeat(90), "\u{1}".repeat(90), "\u{1}".repeat(90));
+    }
+    let status = faults.into_status();
+    let mut trailers = http::HeaderMap::new();
+    status.add_header(&mut trailers).unwrap();
+    let length: usize = trailers.values().map(http::HeaderValue::len).sum();
+    assert!((6000..8000).contains(&length), "{length}");
+    let details = status.get_details_bad_request().unwrap();
+    let rest = format!("And {} more", 8 - details.field_violations.len());
+    assert!(status.message().ends_with(&rest), "{}", status.message());
+}
+
+#[test]
 fn many_long_faults_still_fit_the_trailers_that_clients_take() {
     let mut faults = FieldFaults::new();
     for number in 0..1000 {
