@@ -14,7 +14,7 @@ mod version;
 
 pub use fault::FieldFaults;
 pub use generated::{compute, google, grpc, hello, helloworld, pb, scow, soke};
-pub use status::{code, http_status, kind, status};
+pub use status::{code, code_name, http_status, kind, status};
 pub use version::{VERSION, Version};
 
 /// The `FileDescriptorSet` of every file under `proto/` and of what they import, without comments.

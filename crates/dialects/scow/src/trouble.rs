@@ -38,7 +38,7 @@ pub(crate) fn engine_failed(cluster: &str, kind: ErrorKind, message: &str) -> St
     let text = format!(
         "Cluster ID : {cluster}, Details : Error: {} {}: {message}",
         i32::from(code),
-        code_name(code)
+        wire::code_name(code)
     );
     marked("ADAPTER_CALL_ON_ONE_ERROR", text, &[("clustererrors", errors)])
 }
@@ -78,29 +78,6 @@ fn marked(scow_code: &'static str, message: String, trailers: &[(&'static str, S
         }
     }
     Status::with_metadata(Code::Internal, message, metadata)
-}
-
-/// The spelling of a code in gRPC's own documents (doc/statuscodes.md).
-const fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
 
 #[cfg(test)]

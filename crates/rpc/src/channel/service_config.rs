@@ -162,35 +162,13 @@ fn code(value: &Value) -> Result<i32, String> {
     let known = (1..=16).map(Code::from_i32);
     let named = |code: &Code| match value {
         Value::Number(number) => number.as_i64() == Some(i64::from(i32::from(*code))),
-        Value::String(text) => text.eq_ignore_ascii_case(name_of(*code)),
+        Value::String(text) => text.eq_ignore_ascii_case(wire::code_name(*code)),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
     };
     let found = known.into_iter().find(named);
     found
         .map(i32::from)
         .ok_or_else(|| format!("`retryableStatusCodes` holds {value}, which is no code of a failure"))
-}
-
-const fn name_of(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
 
 /// One connection is all there is.
