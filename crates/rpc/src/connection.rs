@@ -38,6 +38,11 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
     content-length: 46\r\nconnection: close\r\n\r\nThis address speaks TLS only: use https there.";
 
+/// How long a connection that was given up is kept once all is said. A system that closes one while its peer still sends
+/// takes back what the peer has not read (RFC 9112, section 9.6, has the same of HTTP/1.1): the word by which it knows
+/// that its newest calls reached no handler, and may be made again.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What all connections of a listener share.
 pub(crate) struct Shared<S> {
     pub(crate) service: S,
@@ -362,6 +367,13 @@ async fn talk<S>(
         biased;
         ended = overdue::drive(connection.as_mut(), limits.drain) => {
             log_end(address, ended.unwrap_or(Ok(())));
+            // Its last words are said, and it is kept for a moment all the same.
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => {}
+                () = seat.yielded() => {}
+                () = tokio::time::sleep(LINGER) => {}
+            }
         }
         () = shared.cut.cancelled() => {}
         () = stopped => {}
