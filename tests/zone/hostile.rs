@@ -169,6 +169,13 @@ fn unfit(name: &str, input: &MessageDescriptor, status: &Status, whole: bool) ->
         {
             None
         }
+        // So is what a scheduler refuses, as an account that is not there.
+        Code::Internal
+            if name == "scow.portal.JobService/SubmitJob"
+                && message.starts_with("submit job: find account ") =>
+        {
+            None
+        }
         // What is no message is INTERNAL in all libraries of gRPC.
         Code::Internal if whole => None,
         Code::Internal
