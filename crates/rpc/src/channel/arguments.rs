@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::service_config::ServiceConfig;
+use super::service_config::{Fault, ServiceConfig};
 use crate::{Error, error::shortened};
 
 /// The value of an argument.
@@ -160,9 +160,11 @@ impl ChannelArgs {
 fn service_config(value: &Argument) -> Result<Arc<ServiceConfig>, Error> {
     let read = match value {
         Argument::Text(text) => ServiceConfig::read(text),
-        Argument::Number(_) => Err("is no text".to_owned()),
+        Argument::Number(_) => Err(Fault::NoText),
     };
-    read.map(Arc::new).map_err(|fault| Error::ServiceConfig { fault })
+    read.map(Arc::new).map_err(|fault| Error::ServiceConfig {
+        fault: fault.to_string(),
+    })
 }
 
 /// The waits between tries to connect: each 1.6 times the one before, spread by a fifth ("Connection Backoff").

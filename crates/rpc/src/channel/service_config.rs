@@ -50,10 +50,34 @@ pub(crate) struct Throttling {
     pub(crate) ratio: u32,
 }
 
+/// What is wrong with a service config.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("is no text")]
+    NoText,
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("a `name` has a `method` and no `service`")]
+    MethodAlone,
+    #[error("two entries of `methodConfig` name `{service}`")]
+    Twice { service: String },
+    /// A field, and what it has to be.
+    #[error("{field} {want}")]
+    Field { field: &'static str, want: &'static str },
+    #[error("`retryableStatusCodes` holds {value}, which is no code of a failure")]
+    Code { value: Value },
+    #[error("asks for balancing by `{policy}`, and here is `pick_first` only")]
+    Balancing { policy: String },
+}
+
+const fn field(field: &'static str, want: &'static str) -> Fault {
+    Fault::Field { field, want }
+}
+
 impl ServiceConfig {
-    /// Reads the JSON text. The error is what is wrong with it.
-    pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let raw: Raw = serde_json::from_str(text).map_err(|fault| fault.to_string())?;
+    /// Reads the JSON text.
+    pub(crate) fn read(text: &str) -> Result<Self, Fault> {
+        let raw: Raw = serde_json::from_str(text)?;
         balancing(raw.load_balancing_policy.as_deref(), &raw.load_balancing_config)?;
         let mut methods = BTreeMap::new();
         for config in raw.method_config {
@@ -66,18 +90,20 @@ impl ServiceConfig {
             let method = Arc::new(Method {
                 timeout: timeout
                     .as_deref()
-                    .map(|text| length("timeout", text))
+                    .map(|text| length("`timeout`", text))
                     .transpose()?,
                 wait_for_ready,
                 retry: retry_policy.map(Policy::read).transpose()?,
             });
             for name in name {
                 if name.service.is_empty() && !name.method.is_empty() {
-                    return Err("a `name` has a `method` and no `service`".to_owned());
+                    return Err(Fault::MethodAlone);
                 }
                 let key = format!("{}/{}", name.service, name.method);
                 if methods.insert(key, Arc::clone(&method)).is_some() {
-                    return Err(format!("two entries of `methodConfig` name `{}`", name.service));
+                    return Err(Fault::Twice {
+                        service: name.service,
+                    });
                 }
             }
         }
@@ -96,21 +122,21 @@ impl ServiceConfig {
 }
 
 impl Policy {
-    fn read(raw: RawPolicy) -> Result<Self, String> {
+    fn read(raw: RawPolicy) -> Result<Self, Fault> {
         if raw.max_attempts < 2 {
-            return Err("`maxAttempts` is not at least 2".to_owned());
+            return Err(field("`maxAttempts`", "is not at least 2"));
         }
-        let first_wait = length("initialBackoff", &raw.initial_backoff)?;
-        let longest_wait = length("maxBackoff", &raw.max_backoff)?;
+        let first_wait = length("`initialBackoff`", &raw.initial_backoff)?;
+        let longest_wait = length("`maxBackoff`", &raw.max_backoff)?;
         if first_wait.is_zero() || longest_wait.is_zero() {
-            return Err("`initialBackoff` and `maxBackoff` are not both over 0".to_owned());
+            return Err(field("`initialBackoff` and `maxBackoff`", "are not both over 0"));
         }
         let growth = thousandths(raw.backoff_multiplier, u32::MAX);
-        let growth = growth.ok_or("`backoffMultiplier` is no number over 0")?;
-        let codes: Result<Vec<i32>, String> = raw.retryable_status_codes.iter().map(code).collect();
+        let growth = growth.ok_or(field("`backoffMultiplier`", "is no number over 0"))?;
+        let codes: Result<Vec<i32>, Fault> = raw.retryable_status_codes.iter().map(code).collect();
         let codes = codes?;
         if codes.is_empty() {
-            return Err("`retryableStatusCodes` is empty".to_owned());
+            return Err(field("`retryableStatusCodes`", "is empty"));
         }
         Ok(Self {
             attempts: raw.max_attempts.min(MOST_ATTEMPTS),
@@ -128,11 +154,11 @@ impl Policy {
 }
 
 impl Throttling {
-    fn read(raw: RawThrottling) -> Result<Self, String> {
+    fn read(raw: RawThrottling) -> Result<Self, Fault> {
         let most_tokens = thousandths(raw.max_tokens, 1_000_000);
-        let most_tokens = most_tokens.ok_or("`maxTokens` is no number over 0 and up to 1000")?;
+        let most_tokens = most_tokens.ok_or(field("`maxTokens`", "is no number over 0 and up to 1000"))?;
         let ratio = thousandths(raw.token_ratio, u32::MAX);
-        let ratio = ratio.ok_or("`tokenRatio` is no number over 0")?;
+        let ratio = ratio.ok_or(field("`tokenRatio`", "is no number over 0"))?;
         Ok(Self { most_tokens, ratio })
     }
 }
@@ -147,8 +173,8 @@ fn thousandths(number: f64, most: u32) -> Option<u32> {
 }
 
 /// A length of time in protobuf's JSON form: seconds and an `s`.
-fn length(name: &str, text: &str) -> Result<Duration, String> {
-    let refuse = || format!("`{name}` is not seconds and an `s`, such as \"0.1s\"");
+fn length(name: &'static str, text: &str) -> Result<Duration, Fault> {
+    let refuse = || field(name, "is not seconds and an `s`, such as \"0.1s\"");
     let digits = text.strip_suffix('s').ok_or_else(refuse)?;
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err(refuse());
@@ -158,7 +184,7 @@ fn length(name: &str, text: &str) -> Result<Duration, String> {
 }
 
 /// A status code by its number or its name, in either case.
-fn code(value: &Value) -> Result<i32, String> {
+fn code(value: &Value) -> Result<i32, Fault> {
     let known = (1..=16).map(Code::from_i32);
     let named = |code: &Code| match value {
         Value::Number(number) => number.as_i64() == Some(i64::from(i32::from(*code))),
@@ -166,19 +192,18 @@ fn code(value: &Value) -> Result<i32, String> {
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
     };
     let found = known.into_iter().find(named);
-    found
-        .map(i32::from)
-        .ok_or_else(|| format!("`retryableStatusCodes` holds {value}, which is no code of a failure"))
+    found.map(i32::from).ok_or_else(|| {
+        let value = value.clone();
+        Fault::Code { value }
+    })
 }
 
 /// One connection is all there is.
-fn balancing(policy: Option<&str>, config: &[BTreeMap<String, Value>]) -> Result<(), String> {
+fn balancing(policy: Option<&str>, config: &[BTreeMap<String, Value>]) -> Result<(), Fault> {
     let named = policy.into_iter().map(str::to_ascii_lowercase);
     let mut all = named.chain(config.iter().flat_map(|one| one.keys().cloned()));
     match all.find(|name| name != "pick_first") {
-        Some(name) => Err(format!(
-            "asks for balancing by `{name}`, and here is `pick_first` only"
-        )),
+        Some(policy) => Err(Fault::Balancing { policy }),
         None => Ok(()),
     }
 }

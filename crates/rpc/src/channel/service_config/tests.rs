@@ -92,7 +92,7 @@ fn what_is_wrong_or_not_done_here_is_refused_by_name() {
         (policy("b.Store", "a.Store"), "a.Store"),
     ] {
         assert_ne!(text, WHOLE, "{said}");
-        let fault = ServiceConfig::read(&text).unwrap_err();
+        let fault = ServiceConfig::read(&text).unwrap_err().to_string();
         assert!(fault.contains(said), "{said}: {fault}");
     }
 }
