@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     Limits, PeerInfo, Security, TlsSource,
+    arrivals::{Driver, Reading},
     link::{self, Admission, Door, Entrance, Links, Way},
     overdue,
     seats::Seat,
@@ -52,6 +53,7 @@ pub(crate) struct Shared<S> {
     pub(crate) limits: Limits,
     pub(crate) tasks: Tasks,
     pub(crate) cut: CancellationToken,
+    pub(crate) driver: Driver,
     pub(crate) one: Builder<Driver>,
     pub(crate) two: Builder<Driver>,
 }
@@ -75,33 +77,9 @@ where
     }
 }
 
-/// Starts the calls of an HTTP/2 connection that answers as owned tasks, and ends those that are over.
-#[derive(Clone)]
-pub(crate) struct Driver {
-    crew: Crew,
-    grace: Duration,
-}
-
-impl<F> hyper::rt::Executor<F> for Driver
-where
-    F: Future + Send + 'static,
-{
-    fn execute(&self, work: F) {
-        let driven = overdue::drive(Box::pin(work), self.grace);
-        self.crew.spawn(driven.map(|ended| {
-            if ended.is_none() {
-                tracing::debug!("a call past its deadline was cut: its caller takes nothing");
-            }
-        }));
-    }
-}
-
 /// The HTTP/1.1 and the HTTP/2 side of a listener with these limits.
-pub(crate) fn builders(limits: &Limits, tasks: &Tasks) -> (Builder<Driver>, Builder<Driver>) {
-    let mut builder = Builder::new(Driver {
-        crew: tasks.crew("call"),
-        grace: limits.drain,
-    });
+pub(crate) fn builders(limits: &Limits, driver: &Driver) -> (Builder<Driver>, Builder<Driver>) {
+    let mut builder = Builder::new(driver.clone());
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -350,22 +328,24 @@ async fn talk<S>(
     if let Some(age) = age {
         ends.push(Box::pin(tokio::time::sleep(age).map(|()| Some(limits.age_grace))));
     }
+    let driven = Reading::new(connection.as_mut(), &shared.driver);
     let grace = tokio::select! {
         biased;
-        ended = overdue::drive(connection.as_mut(), limits.drain) => {
+        ended = overdue::drive(driven, limits.drain) => {
             return log_end(address, ended.unwrap_or(Ok(())));
         }
         Some(end) = ends.next() => end,
     };
     let Some(grace) = grace else { return };
     connection.as_mut().graceful_shutdown();
+    let driven = Reading::new(connection, &shared.driver);
     let stopped = async {
         stopping.cancelled().await;
         tokio::time::sleep(limits.drain).await;
     };
     tokio::select! {
         biased;
-        ended = overdue::drive(connection.as_mut(), limits.drain) => {
+        ended = overdue::drive(driven, limits.drain) => {
             log_end(address, ended.unwrap_or(Ok(())));
             // Its last words are said, and it is kept for a moment all the same.
             tokio::select! {

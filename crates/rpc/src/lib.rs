@@ -23,6 +23,7 @@
 
 mod address;
 mod alarm;
+mod arrivals;
 mod auth;
 mod bearer;
 mod blocking;

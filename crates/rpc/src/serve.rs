@@ -14,6 +14,7 @@ use tower::Service;
 
 use crate::{
     Limits, Listener,
+    arrivals::Driver,
     connection::{self, Shared},
     seats::Seats,
 };
@@ -67,7 +68,8 @@ where
     } = listener;
     let group = tasks.child();
     let cut = CancellationToken::new();
-    let (one, two) = connection::builders(&limits, &group);
+    let driver = Driver::new(&group, limits.drain);
+    let (one, two) = connection::builders(&limits, &driver);
     let seats = Seats::new(limits.connections.min(half_of_the_files()));
     let shared = Arc::new(Shared {
         service,
@@ -77,6 +79,7 @@ where
         limits,
         tasks: group.clone(),
         cut: cut.clone(),
+        driver,
         one,
         two,
     });

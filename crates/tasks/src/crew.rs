@@ -4,12 +4,13 @@
 //! here each costs a count and nothing that others wait for.
 
 use std::{
-    future::Future,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
 use futures::FutureExt as _;
@@ -40,6 +41,10 @@ impl Counted {
         Self { name, running }
     }
 
+    fn log_panic(&self) {
+        tracing::error!(task = self.name, "task ended in a panic");
+    }
+
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
     }
@@ -55,6 +60,21 @@ impl Crew {
         Self { tasks, counted }
     }
 
+    /// Takes the first step of one at once, where this is called, and starts it where that was not all. A panic in that step
+    /// is logged like any other, and goes no further. Nobody is there to be woken by that step: the task takes it again.
+    pub fn begin<F>(&self, mut task: F)
+    where
+        F: Future<Output = ()> + Send + Unpin + 'static,
+    {
+        let mut nobody = Context::from_waker(Waker::noop());
+        let step = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(&mut nobody)));
+        match step {
+            Ok(Poll::Ready(())) => {}
+            Ok(Poll::Pending) => self.spawn(task),
+            Err(_panic) => self.counted.log_panic(),
+        }
+    }
+
     /// Starts one. The future should end soon after [`Tasks::token`] is cancelled.
     pub fn spawn<F>(&self, task: F)
     where
@@ -64,7 +84,7 @@ impl Crew {
         let one = One(self.counted.clone());
         let ended = AssertUnwindSafe(task).catch_unwind().map(move |ended| {
             if ended.is_err() {
-                tracing::error!(task = one.0.name, "task ended in a panic");
+                one.0.log_panic();
             }
             drop(one);
         });

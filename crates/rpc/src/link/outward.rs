@@ -13,7 +13,11 @@ use tower::{Service, ServiceExt as _};
 use uuid::Uuid;
 
 use super::Dial;
-use crate::{Limits, PeerInfo, connection};
+use crate::{
+    Limits, PeerInfo,
+    arrivals::{Driver, Reading},
+    connection,
+};
 
 /// Keeps `connections` reversed connections open and answers the calls over them with clones of `service`, until
 /// `tasks` is cancelled. A connection that is lost, refused or silent is dialled again.
@@ -98,7 +102,8 @@ where
             ping_wait: self.dial.pace.ping_wait,
             ..Limits::default()
         };
-        let (_one, two) = connection::builders(&limits, &self.tasks);
+        let driver = Driver::new(&self.tasks, limits.drain);
+        let (_one, two) = connection::builders(&limits, &driver);
         let service = self.service.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
@@ -108,12 +113,12 @@ where
         let mut connection = pin!(two.serve_connection(TokioIo::new(tls), answer));
         tokio::select! {
             biased;
-            ended = connection.as_mut() => return ended.map_err(io::Error::other),
+            ended = Reading::new(connection.as_mut(), &driver) => return ended.map_err(io::Error::other),
             () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
         }
         tokio::select! {
             biased;
-            ended = connection.as_mut() => ended.map_err(io::Error::other),
+            ended = Reading::new(connection, &driver) => ended.map_err(io::Error::other),
             () = tokio::time::sleep(self.dial.pace.drain) => Ok(()),
         }
     }
