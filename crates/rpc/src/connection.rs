@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     Limits, PeerInfo, Security, TlsSource,
     arrivals::{Driver, Reading},
+    intake,
     link::{self, Admission, Door, Entrance, Links, Way},
     overdue,
     seats::Seat,
@@ -302,7 +303,7 @@ async fn talk<S>(
         let service = shared.service.clone();
         service_fn(move |request: Request<Incoming>| {
             let visit = seat.visit();
-            let mut request = request.map(Body::new);
+            let mut request = intake::take(request);
             request.extensions_mut().insert(peer.clone());
             if let Some(switch) = &switch {
                 request.extensions_mut().insert(Upgrading::next(switch));

@@ -45,6 +45,7 @@ pub mod fuzz;
 mod guard;
 mod gzip;
 mod held;
+mod intake;
 mod json;
 mod limits;
 mod line;

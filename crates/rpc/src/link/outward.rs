@@ -16,7 +16,7 @@ use super::Dial;
 use crate::{
     Limits, PeerInfo,
     arrivals::{Driver, Reading},
-    connection,
+    connection, intake,
 };
 
 /// Keeps `connections` reversed connections open and answers the calls over them with clones of `service`, until
@@ -106,7 +106,7 @@ where
         let (_one, two) = connection::builders(&limits, &driver);
         let service = self.service.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
+            let mut request = intake::take(request);
             request.extensions_mut().insert(peer.clone());
             service.clone().oneshot(request)
         });

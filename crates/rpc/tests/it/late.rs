@@ -1,7 +1,10 @@
 //! Calls whose caller stops reading: they end at their deadline all the same.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -9,9 +12,9 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
-use rpc::{CallLimits, Calls, Limits, ListenAddress, Listener, Security, Target, Trust};
+use rpc::{CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving, Target, Trust};
 use tasks::{Clock, Policy, Tasks};
-use tokio::{io::AsyncWriteExt as _, time::timeout};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tonic::{Code, Request, Response, Status, Streaming, body::Body, service::Routes};
 use wire::{
     grpc::testing::{
@@ -24,7 +27,10 @@ use wire::{
     },
 };
 
-use crate::support::{SOON, Server, bare, eventually, post, quick};
+use crate::{
+    raw::{PREFACE, frame, head},
+    support::{SOON, Server, bare, eventually, post, quick},
+};
 
 /// More rounds are not made to see a bound on time kept once.
 const ROUNDS: usize = 10;
@@ -239,6 +245,17 @@ async fn half_an_upload_that_is_cancelled_commits_nothing() {
 struct Ledger {
     tasks: Tasks,
     outcomes: Arc<Mutex<Vec<Result<usize, Code>>>>,
+    /// How many lines of all uploads were read.
+    lines: Arc<AtomicUsize>,
+}
+
+impl Ledger {
+    fn serve(self, listener: Listener) -> Serving {
+        let tasks = self.tasks.clone();
+        let routes = Routes::new(HelloServiceServer::new(self));
+        let calls = Calls::new(routes, CallLimits::default());
+        rpc::serve(listener, calls, &tasks, Limits::default())
+    }
 }
 
 #[tonic::async_trait]
@@ -247,14 +264,17 @@ impl HelloService for Ledger {
         &self,
         request: Request<Streaming<HelloRequest>>,
     ) -> Result<Response<HelloResponse>, Status> {
-        let outcomes = Arc::clone(&self.outcomes);
+        let (outcomes, read) = (Arc::clone(&self.outcomes), Arc::clone(&self.lines));
         let mut lines = request.into_inner();
         let (tell, told) = tokio::sync::oneshot::channel();
         self.tasks.spawn("ledger", Policy::MayEnd, async move {
             let mut count = 0;
             let outcome = loop {
                 match lines.message().await {
-                    Ok(Some(_line)) => count += 1,
+                    Ok(Some(_line)) => {
+                        count += 1;
+                        read.fetch_add(1, Ordering::SeqCst);
+                    }
                     Ok(None) => break Ok(count),
                     Err(status) => break Err(status.code()),
                 }
@@ -273,13 +293,10 @@ async fn half_an_upload_that_is_read_outside_its_handler_commits_nothing_either(
     let ledger = Ledger {
         tasks: tasks.clone(),
         outcomes: Arc::clone(&outcomes),
+        lines: Arc::default(),
     };
-    let calls = Calls::new(
-        Routes::new(HelloServiceServer::new(ledger)),
-        CallLimits::default(),
-    );
     let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain).await;
-    let serving = rpc::serve(listener.unwrap(), calls, &tasks, Limits::default());
+    let serving = ledger.serve(listener.unwrap());
     let channel = rpc::connect(&Target::from(serving.address()), &Trust::Plaintext).await;
     let mut client = HelloServiceClient::new(channel.unwrap());
     let lines = || futures::stream::iter([HelloRequest::default(), HelloRequest::default()]);
@@ -314,4 +331,51 @@ async fn half_an_upload_that_is_read_outside_its_handler_commits_nothing_either(
     let outcomes = outcomes.lock().unwrap().clone();
     assert_eq!(outcomes[0], Ok(2));
     assert!(outcomes[1..].iter().all(Result::is_err), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_upload_whose_stream_or_connection_breaks_off_between_two_messages_commits_nothing_either() {
+    let (tasks, outcomes) = (Tasks::new(), Arc::<Mutex<Vec<_>>>::default());
+    let lines = Arc::<AtomicUsize>::default();
+    let ledger = Ledger {
+        tasks,
+        outcomes: Arc::clone(&outcomes),
+        lines: Arc::clone(&lines),
+    };
+    let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain).await;
+    let serving = ledger.serve(listener.unwrap());
+    let reset = |code: u32| frame(3, 0, 1, &code.to_be_bytes());
+    // The codes are those of RFC 9113, section 7. A stream that is reset without an error has ended no better.
+    let ways = [
+        ("an end", frame(0, 0x1, 1, &[])),
+        ("NO_ERROR", reset(0)),
+        ("INTERNAL_ERROR", reset(2)),
+        ("REFUSED_STREAM", reset(7)),
+        ("CANCEL", reset(8)),
+        ("GOAWAY", frame(7, 0, 0, &[0; 8])),
+        ("nothing", Vec::new()),
+    ];
+    for (round, (way, last)) in ways.into_iter().enumerate() {
+        let mut tcp = TcpStream::connect(serving.address()).await.unwrap();
+        let call = [
+            PREFACE,
+            &frame(4, 0, 0, &[]),
+            &frame(1, 0x4, 1, &head("/HelloService/LotsOfGreetings")),
+            &frame(0, 0, 1, &[0; 10]),
+        ];
+        tcp.write_all(&call.concat()).await.unwrap();
+        let read = || lines.load(Ordering::SeqCst) == 2 * (round + 1);
+        eventually("both lines are read", read).await;
+        tcp.write_all(&last).await.unwrap();
+        let closes = matches!(way, "GOAWAY" | "nothing");
+        let open = (!closes).then_some(tcp);
+        eventually(way, || outcomes.lock().unwrap().len() == round + 1).await;
+        let outcome = outcomes.lock().unwrap()[round];
+        if way == "an end" {
+            assert_eq!(outcome, Ok(2));
+        } else {
+            assert_eq!(outcome, Err(Code::Unavailable), "{way}");
+        }
+        drop(open);
+    }
 }
