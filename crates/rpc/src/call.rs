@@ -261,7 +261,7 @@ pub(crate) fn extend(headers: &mut HeaderMap, more: &HeaderMap) {
 }
 
 /// Metadata without the names that are the protocol's own.
-fn kept(metadata: MetadataMap) -> HeaderMap {
+pub(crate) fn kept(metadata: MetadataMap) -> HeaderMap {
     let mut headers = metadata.into_headers();
     let own = |name: &HeaderName| {
         name.as_str().starts_with("grpc-") || matches!(name.as_str(), "content-type" | "te" | "user-agent")

@@ -11,7 +11,12 @@ use model::ErrorKind;
 use tonic::{Status, metadata::MetadataMap};
 use zeroize::Zeroizing;
 
-use crate::{Error, SecurityLevel, Target, Trust, connect::Dialer, link::Holder};
+use crate::{
+    Error, SecurityLevel, Target, Trust,
+    call::{extend, kept},
+    connect::Dialer,
+    link::Holder,
+};
 
 /// What a call credential sees of the call that it goes along with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub struct CallContext {
 /// Metadata that proves who calls, made for each call. It may wait and ask others.
 #[tonic::async_trait]
 pub trait CallCredentials: fmt::Debug + Send + Sync {
-    /// Gives what goes along with this call.
+    /// Gives what goes along with this call. The names that are the protocol's own are left out of it.
     ///
     /// # Errors
     /// The status that the call ends with; nothing of it is sent then.
@@ -217,9 +222,7 @@ impl CallContext {
 }
 
 fn append(all: &mut HeaderMap, more: MetadataMap) {
-    for (name, value) in &more.into_headers() {
-        all.append(name.clone(), value.clone());
-    }
+    extend(all, &kept(more));
 }
 
 fn refused(text: &'static str) -> Status {

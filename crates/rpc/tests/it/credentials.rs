@@ -13,7 +13,7 @@ use tonic::{Code, Request, Status, metadata::MetadataMap};
 use wire::grpc::testing::{Empty, test_service_client::TestServiceClient};
 
 use crate::{
-    support::{Authority, ZONE},
+    support::{Authority, SOON, ZONE},
     talker::{Server, one},
 };
 
@@ -68,6 +68,13 @@ fn with(credentials: Arc<dyn CallCredentials>) -> Request<Empty> {
     request
 }
 
+/// What comes of a call that needs nobody on the other side.
+async fn at_once<T>(call: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, call)
+        .await
+        .expect("nobody is waited for")
+}
+
 #[tokio::test]
 async fn a_token_on_a_plaintext_channel_is_refused_before_anything_connects() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -75,14 +82,15 @@ async fn a_token_on_a_plaintext_channel_is_refused_before_anything_connects() {
     let target = Target::from(listener.local_addr().unwrap());
     let token = || AccessToken::new(TOKEN, &["127.0.0.1"]);
     for plain in [ChannelCredentials::insecure(), ChannelCredentials::local()] {
-        let composite = client(&target, &plain.clone().with(token()))
-            .empty_call(Empty::default())
-            .await;
-        let by_call = client(&target, &plain).empty_call(with(Arc::new(token()))).await;
+        let mut composite = client(&target, &plain.clone().with(token()));
+        let composite = at_once(composite.empty_call(Empty::default())).await;
+        let mut by_call = client(&target, &plain);
+        let by_call = at_once(by_call.empty_call(with(Arc::new(token())))).await;
         let parts: Vec<Arc<dyn CallCredentials>> =
             vec![Arc::new(Counting::new(SecurityLevel::None)), Arc::new(token())];
         let within = Arc::new(CompositeCallCredentials::new(parts));
-        let in_parts = client(&target, &plain).empty_call(with(within)).await;
+        let mut in_parts = client(&target, &plain);
+        let in_parts = at_once(in_parts.empty_call(with(within))).await;
         for answer in [composite, by_call, in_parts] {
             let status = answer.unwrap_err();
             assert_eq!(status.code(), Code::Unauthenticated, "{status}");
@@ -143,6 +151,42 @@ async fn every_credential_of_channel_and_call_goes_along_over_tls() {
         tokens,
         ["Bearer canary-token", "Counted", "Counted", "Bearer second"]
     );
+}
+
+/// Gives what is the protocol's own besides its proof.
+#[derive(Debug)]
+struct Greedy;
+
+#[tonic::async_trait]
+impl CallCredentials for Greedy {
+    async fn metadata(&self, _call: &CallContext) -> Result<MetadataMap, Status> {
+        let mut metadata = one("x-proof", "of its own");
+        for (name, value) in [
+            ("grpc-timeout", "1n"),
+            ("grpc-encoding", "gzip"),
+            ("content-type", "text/plain"),
+            ("te", "gzip"),
+            ("user-agent", "greedy"),
+        ] {
+            metadata.insert(name, value.parse().unwrap());
+        }
+        Ok(metadata)
+    }
+}
+
+#[tokio::test]
+async fn a_credential_says_nothing_in_the_names_that_are_the_protocol_s_own() {
+    let authority = Authority::new();
+    let server = Server::start(authority.tls()).await;
+    let credentials = ChannelCredentials::tls(authority.trust()).with(Greedy);
+    let mut client = client(&server.target(), &credentials);
+    client.empty_call(with(Arc::new(Greedy))).await.unwrap();
+    let metadata = server.notes.metadata.lock().unwrap().pop().unwrap();
+    assert_eq!(metadata.get_all("x-proof").iter().count(), 2);
+    assert!(metadata.get("grpc-encoding").is_none());
+    assert_eq!(metadata.get_all("user-agent").iter().count(), 1);
+    assert_ne!(metadata.get("user-agent").unwrap(), "greedy");
+    assert_eq!(*server.notes.left.lock().unwrap(), [None], "nor a deadline");
 }
 
 #[tokio::test]
