@@ -202,7 +202,10 @@ impl Service<Request<Body>> for Channel {
                 ending,
             };
             Ok(match answered {
-                Ok(response) => awaited.watch(response),
+                Ok(response) => match exchange::too_large(&response) {
+                    Some(status) => status.into_http(),
+                    None => awaited.watch(response),
+                },
                 Err(status) => ended_by(status, deadline.as_ref()).into_http(),
             })
         })

@@ -173,8 +173,20 @@ fn code_of(response: &Response<Body>) -> Option<Code> {
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => Some(Code::Unavailable),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Some(Code::ResourceExhausted),
         _ => Some(Code::Unknown),
     }
+}
+
+/// What a call says whose metadata the server does not take. HTTP/2 itself refuses it there, before any gRPC, and the
+/// mapping has no code for that.
+pub(super) fn too_large(response: &Response<Body>) -> Option<Status> {
+    let refused = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        && !response.headers().contains_key(STATUS);
+    refused.then(|| {
+        let text = "the metadata of the request is over the limit of the server";
+        wire::status(ErrorKind::Exhausted, text)
+    })
 }
 
 /// Tells whether the server says that it gave the call to no handler: it refused the stream, or had stopped before it

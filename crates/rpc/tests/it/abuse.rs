@@ -40,6 +40,8 @@ struct Bounds {
     threads: usize,
     /// Whether the attack consists in what stays, once the deeds are done.
     stays: bool,
+    /// Whether the server ends the connections of those who do it.
+    ends: bool,
 }
 
 /// What others notice.
@@ -92,7 +94,7 @@ async fn withstand(what: &str, way: Way, notice: Notice, bounds: Bounds, attack:
     median(&server, &mut client, notice).await;
     let (files, before) = (server.files(), server.memory_now());
     let mut best = (f64::MAX, Duration::ZERO, Duration::ZERO);
-    let (mut deeds, mut connections) = (0, 0);
+    let (mut deeds, mut connections, mut attackers) = (0, 0, 0);
     for round in 0..ROUNDS {
         let quiet = median(&server, &mut client, notice).await;
         let running = Running::start(attack, server.address, bounds.threads);
@@ -106,6 +108,7 @@ async fn withstand(what: &str, way: Way, notice: Notice, bounds: Bounds, attack:
         let beside = median(&server, &mut client, notice).await;
         let (more_deeds, more_connections) = running.done();
         (deeds, connections) = (deeds + more_deeds, connections + more_connections);
+        attackers += bounds.threads;
         drop(running);
         let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
         println!("{what}: round {round}: {quiet:?} without, {beside:?} beside it ({ratio:.2})");
@@ -127,6 +130,9 @@ async fn withstand(what: &str, way: Way, notice: Notice, bounds: Bounds, attack:
     // The accept loop lives, and so does the connection that stood all the time.
     median(&server, &mut client, Notice::Newcomer).await;
     median(&server, &mut client, Notice::Call).await;
+    // Each attacker opens another one when that is over.
+    let ended = usize::try_from(connections).unwrap() > attackers;
+    assert!(ended || !bounds.ends, "{what}: {connections} connections");
     assert!(server.peak() <= bounds.memory, "{what}: {} MiB", server.peak());
     assert!(ratio < 2.0, "{what}: {beside:?} beside it, {quiet:?} without");
     let closed = testbed::eventually(PATIENCE, async || server.files() <= files + 2).await;

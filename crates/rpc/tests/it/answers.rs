@@ -407,3 +407,37 @@ async fn binary_metadata_comes_as_it_went_and_text_keeps_every_entry() {
     let texts: Vec<_> = metadata.get_all("x-text").iter().collect();
     assert_eq!(texts, ["one", "two", "one"]);
 }
+
+#[tokio::test]
+async fn the_server_ends_calls_with_many_requests_at_their_deadline_by_itself() {
+    let server = Server::start(Security::Plain).await;
+    let mut sender = bare_to(server.serving.address()).await;
+    let upload = StreamingInputCallRequest::default().encode_to_vec();
+    let talk = StreamingOutputCallRequest {
+        response_parameters: vec![ResponseParameters::default()],
+        ..StreamingOutputCallRequest::default()
+    };
+    let talk = talk.encode_to_vec();
+    for (method, message, answers) in [
+        ("StreamingInputCall", upload, 0),
+        ("HalfDuplexCall", talk.clone(), 0),
+        ("FullDuplexCall", talk, 2),
+    ] {
+        // The caller goes on for ever, and leaves the time to the server.
+        let (feed, body) = fed();
+        let mut request = post(&format!("/grpc.testing.TestService/{method}"));
+        *request.body_mut() = body;
+        let headers = request.headers_mut();
+        headers.insert("grpc-timeout", "1500m".parse().unwrap());
+        feed.send(framed(false, &message)).await.unwrap();
+        let answer = timeout(SOON, sender.send_request(request)).await;
+        let answer = answer.expect("it ends").unwrap();
+        let early = answer.headers().get("grpc-status").cloned();
+        let (messages, trailers) = collect(answer).await;
+        let status = early.as_ref().or(trailers.get("grpc-status"));
+        assert_eq!(status.expect("a status"), "4", "{method}");
+        assert_eq!(messages.len(), answers, "{method}");
+        drop(feed);
+    }
+    assert_eq!(server.ends(1).await[0], (End::DeadlinePassed, true));
+}

@@ -1,6 +1,7 @@
 //! A channel's states, its end, and what its arguments do.
 
 use std::{
+    cell::Cell,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -9,7 +10,7 @@ use futures::StreamExt as _;
 use rpc::{
     CallOptions, Cancel, Channel, ChannelArgs, ChannelCredentials, ChannelState, End, Security, Target,
 };
-use tasks::{Policy, Tasks};
+use tasks::{Clock, Policy, Tasks};
 use tokio::{io::AsyncWriteExt as _, net::TcpSocket, time::timeout};
 use tonic::{Code, Request};
 use wire::grpc::testing::{
@@ -171,18 +172,28 @@ async fn a_channel_closes_with_a_grace_for_what_runs() {
         ..StreamingOutputCallRequest::default()
     };
     let mut stream = client.streaming_output_call(asked).await.unwrap().into_inner();
+    let count = Cell::new(0);
     let closing = async {
         channel.close(SOON).await;
+        count.get()
     };
     let running = async {
-        let mut count = 0;
         while stream.message().await.unwrap().is_some() {
-            count += 1;
+            count.set(count.get() + 1);
         }
-        count
     };
-    let (count, ()) = tokio::join!(running, closing);
-    assert_eq!(count, 5);
+    let mut newcomer = client.clone();
+    let refused = async {
+        while channel.state(false) != ChannelState::Shutdown {
+            tokio::task::yield_now().await;
+        }
+        let status = newcomer.empty_call(Empty::default()).await.unwrap_err();
+        (status.code(), count.get())
+    };
+    let (at_the_end, (), (code, meanwhile)) = tokio::join!(closing, running, refused);
+    assert_eq!(at_the_end, 5, "it closes once all that runs has ended");
+    assert_eq!(code, Code::Cancelled);
+    assert!(meanwhile < 5, "a new call is refused at once: {meanwhile}");
     assert_eq!(channel.state(true), ChannelState::Shutdown);
     let status = client.empty_call(Empty::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Cancelled);
@@ -190,16 +201,24 @@ async fn a_channel_closes_with_a_grace_for_what_runs() {
 
 #[tokio::test]
 async fn a_channel_closed_without_grace_cuts_what_runs() {
-    let server = Server::start(Security::Plain).await;
-    let channel = channel(&server.target(), quick());
-    let mut client = TestServiceClient::new(channel.clone());
-    let cut = async {
-        server.notes.entered.notified().await;
-        channel.close(Duration::ZERO).await;
-    };
-    let (answer, ()) = tokio::join!(timeout(SOON, client.unary_call(for_ever())), cut);
-    assert_eq!(answer.expect("it ends").unwrap_err().code(), Code::Cancelled);
-    assert_eq!(server.ends(1).await[0].0, End::Cancelled);
+    let clock = Clock::system();
+    for grace in [Duration::ZERO, Duration::from_millis(300)] {
+        let server = Server::start(Security::Plain).await;
+        let channel = channel(&server.target(), quick());
+        let mut client = TestServiceClient::new(channel.clone());
+        let cut = async {
+            server.notes.entered.notified().await;
+            let begin = clock.monotonic();
+            channel.close(grace).await;
+            begin
+        };
+        let both = async { tokio::join!(client.unary_call(for_ever()), cut) };
+        let (answer, begin) = timeout(SOON, both).await.expect("it ends");
+        assert_eq!(answer.unwrap_err().code(), Code::Cancelled);
+        assert!(clock.monotonic() - begin >= grace, "it has all of its grace");
+        assert_eq!(server.ends(1).await[0].0, End::Cancelled);
+        assert_eq!(channel.state(true), ChannelState::Shutdown);
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use rpc::{End, ListenAddress, Security, Serving, Workers};
+use rpc::{CallLimits, End, Limits, ListenAddress, Security, Serving, Workers};
 use tasks::Tasks;
 use tonic::Code;
 use wire::hello::hello_service_server::HelloService;
@@ -204,4 +204,59 @@ fn the_tests_that_the_page_names_are_there() {
         }
     }
     assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn the_bounds_that_the_page_names_are_the_defaults() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grpc.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (limits, calls) = (Limits::default(), CallLimits::default());
+    let secs = |time: std::time::Duration| format!("{} s", time.as_secs());
+    let (kib, mib) = (1024, 1024 * 1024);
+    let in_thousands = |count: usize| format!("{},{:03}", count / 1000, count % 1000);
+    for (bound, value) in [
+        (
+            "TLS handshake; head of a request",
+            format!("{}; {}", secs(limits.handshake), secs(limits.head)),
+        ),
+        (
+            "connections",
+            format!("{}, and half of the files that may be open", limits.connections),
+        ),
+        (
+            "headers of a request",
+            format!("{} KiB", limits.header_bytes / kib),
+        ),
+        (
+            "open calls on a connection; calls that run in all",
+            format!("{}; {}", limits.streams, in_thousands(calls.running)),
+        ),
+        (
+            "a message, unpacked",
+            format!("{} MiB", calls.message_bytes / (kib * kib)),
+        ),
+        (
+            "messages over 64 KiB that arrive at a time, in all",
+            format!("{} MiB", calls.arriving_bytes / mib),
+        ),
+        (
+            "a message that has begun",
+            format!("{} of waiting", secs(calls.message_time)),
+        ),
+        (
+            "resets that no handler has seen; resets that the server is made to send",
+            format!("{}; 1024", limits.pending_resets),
+        ),
+        (
+            "pings that nobody answers",
+            format!(
+                "one in {}, {} each",
+                secs(limits.ping_every),
+                secs(limits.ping_wait)
+            ),
+        ),
+    ] {
+        let row = format!("\n| {bound} | {value} | ");
+        assert!(page.contains(&row), "docs/grpc.md has no row{row}");
+    }
 }

@@ -82,18 +82,26 @@ impl Spoken {
         self.0.write_all(&frame).await.unwrap();
     }
 
+    /// The type and the stream of the next frame that the client sends; nothing once it has closed the connection.
+    pub(crate) async fn next(&mut self) -> Option<(u8, u32)> {
+        let heard = async {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).await.ok()?;
+            let [a, b, c, kind, _, stream @ ..] = head;
+            let length = u32::from_be_bytes([0, a, b, c]);
+            let mut payload = vec![0; usize::try_from(length).unwrap()];
+            self.0.read_exact(&mut payload).await.ok()?;
+            Some((kind, u32::from_be_bytes(stream)))
+        };
+        timeout(SOON, heard).await.expect("a frame comes")
+    }
+
     /// Reads on to the next call, and gives the number of its stream.
     pub(crate) async fn call(&mut self) -> u32 {
         let heard = async {
             loop {
-                let mut head = [0; 9];
-                self.0.read_exact(&mut head).await.unwrap();
-                let [a, b, c, kind, _, stream @ ..] = head;
-                let length = u32::from_be_bytes([0, a, b, c]);
-                let mut payload = vec![0; usize::try_from(length).unwrap()];
-                self.0.read_exact(&mut payload).await.unwrap();
-                if kind == 1 {
-                    return u32::from_be_bytes(stream);
+                if let (1, stream) = self.next().await.expect("the connection stands") {
+                    return stream;
                 }
             }
         };

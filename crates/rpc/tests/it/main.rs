@@ -9,6 +9,8 @@ mod age;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod arguments;
+#[cfg(test)]
 mod blocking;
 #[cfg(test)]
 mod calls;
@@ -31,6 +33,8 @@ mod guard;
 #[path = "../../examples/hello/main.rs"]
 #[expect(dead_code, reason = "its own main is for people")]
 mod hello;
+#[cfg(test)]
+mod inherited;
 #[cfg(test)]
 mod json;
 #[cfg(test)]

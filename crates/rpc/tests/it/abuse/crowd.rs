@@ -115,6 +115,7 @@ async fn j13_silent_connections_cost_newcomers_little() {
         memory: if is_full() { 128 } else { 64 },
         threads: 1,
         stays: true,
+        ends: false,
     };
     withstand("silent", Way::Tls, Notice::Newcomer, bounds(), silence).await;
     withstand("half a hello", Way::Tls, Notice::Newcomer, bounds(), half_hellos).await;
@@ -127,6 +128,7 @@ async fn j13_hellos_in_single_bytes_cost_newcomers_little() {
         memory: 64,
         threads: 1,
         stays: true,
+        ends: false,
     };
     withstand(
         "hello in bytes",
@@ -145,6 +147,7 @@ async fn g09_windows_that_stay_shut_cost_others_little() {
         memory: 256,
         threads: 1,
         stays: true,
+        ends: false,
     };
     withstand("shut windows", Way::Plain, Notice::Call, bounds, shut_windows).await;
 }
@@ -156,6 +159,7 @@ async fn g10_messages_that_stay_half_cost_others_little() {
         memory: 256,
         threads: 1,
         stays: true,
+        ends: false,
     };
     withstand("half messages", Way::Plain, Notice::Call, bounds, half_messages).await;
 }
