@@ -4,6 +4,7 @@
 //! makes a channel of its own, so that none hides behind what another has left.
 
 mod ask;
+mod bare;
 mod basic;
 mod compression;
 mod ends;
@@ -159,7 +160,7 @@ impl Case {
     async fn perform(self, settings: &Settings) -> Result<(), Error> {
         let stub = || settings.stub();
         match self {
-            Case::EmptyUnary => basic::empty_unary(stub()?).await,
+            Case::EmptyUnary => basic::empty_unary(settings.channel()?).await,
             Case::LargeUnary => basic::large_unary(stub()?).await,
             Case::ClientCompressedUnary => compression::client_unary(stub()?).await,
             Case::ServerCompressedUnary => compression::server_unary(stub()?).await,
@@ -177,14 +178,14 @@ impl Case {
             Case::Oauth2AuthToken => tokens::oauth2(settings).await,
             Case::PerRpcCreds => tokens::per_call(settings).await,
             Case::GoogleDefaultCredentials => tokens::default_credentials(settings).await,
-            Case::CustomMetadata => ends::custom_metadata(stub()?).await,
+            Case::CustomMetadata => ends::custom_metadata(settings.channel()?).await,
             Case::StatusCodeAndMessage => ends::status_code_and_message(stub()?).await,
             Case::SpecialStatusMessage => ends::special_status_message(stub()?).await,
             Case::UnimplementedMethod => ends::unimplemented_method(stub()?).await,
             Case::UnimplementedService => ends::unimplemented_service(settings.channel()?).await,
             Case::CancelAfterBegin => ends::cancel_after_begin(stub()?).await,
             Case::CancelAfterFirstResponse => ends::cancel_after_first_response(stub()?).await,
-            Case::TimeoutOnSleepingServer => ends::timeout(settings).await,
+            Case::TimeoutOnSleepingServer => ends::timeout(stub()?).await,
             Case::PickFirstUnary => basic::pick_first(stub()?).await,
             Case::RpcSoak => soak::over_one_channel(settings).await,
             Case::ChannelSoak => soak::over_many_channels(settings).await,
@@ -194,6 +195,14 @@ impl Case {
 }
 
 impl Settings {
+    /// Looks at what every case needs, without calling anybody.
+    ///
+    /// # Errors
+    /// Invalid when the authority, the certificate or the service configuration cannot be used.
+    pub fn check(&self) -> Result<(), Error> {
+        self.channel().map(drop)
+    }
+
     fn credentials(&self) -> ChannelCredentials {
         let base = match (&self.trust, &self.holder) {
             (Trust::Plaintext, _) => ChannelCredentials::insecure(),

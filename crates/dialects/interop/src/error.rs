@@ -44,8 +44,8 @@ pub enum Error {
         /// All names.
         known: String,
     },
-    /// A case was asked for without something that it needs.
-    #[error("this case needs {what}")]
+    /// Something was asked for without what it needs.
+    #[error("what was asked for needs {what}")]
     Needs {
         /// The missing flag.
         what: &'static str,

@@ -3,9 +3,11 @@
 //! What it leaves to others: metadata, statuses and ends (`ends`), compression, tokens.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use rpc::Channel;
+use tonic::Request;
 use wire::grpc::testing::{Empty, SimpleRequest, SimpleResponse};
 
-use super::{Stub, failed, length, payload, same};
+use super::{Stub, bare, failed, length, payload, same};
 use crate::Error;
 
 /// The sizes of a large request and a large answer, in bytes.
@@ -37,9 +39,21 @@ pub(super) fn sized(answer: &SimpleResponse, size: i32) -> Result<(), Error> {
     same("bytes of the answer", wanted, length(answer.payload.as_ref()))
 }
 
-pub(super) async fn empty_unary(mut stub: Stub) -> Result<(), Error> {
-    let answer = stub.empty_call(Empty {}).await.map_err(failed("EmptyCall"))?;
-    same("the answer", Empty {}, answer.into_inner())
+/// Has the connection stand, so that what follows is about a call and not about how long a connection takes.
+pub(super) async fn connected(stub: &mut Stub) -> Result<(), Error> {
+    stub.empty_call(Empty {})
+        .await
+        .map(drop)
+        .map_err(failed("EmptyCall"))
+}
+
+pub(super) async fn empty_unary(channel: Channel) -> Result<(), Error> {
+    let answer = bare::call(
+        channel,
+        "/grpc.testing.TestService/EmptyCall",
+        Request::new(Empty {}),
+    );
+    same("bytes of the answer", 0, answer.await?.message.len())
 }
 
 pub(super) async fn large_unary(mut stub: Stub) -> Result<(), Error> {

@@ -4,10 +4,10 @@
 
 use futures::stream;
 use rpc::{CallOptions, Compression};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
 use wire::grpc::testing::{
-    BoolValue, ResponseParameters, SimpleRequest, StreamingInputCallRequest, StreamingInputCallResponse,
-    StreamingOutputCallRequest,
+    BoolValue, ResponseParameters, SimpleRequest, SimpleResponse, StreamingInputCallRequest,
+    StreamingInputCallResponse, StreamingOutputCallRequest,
 };
 
 use super::{Stub, basic, ended, failed, payload, same, streams};
@@ -30,24 +30,26 @@ fn with<T>(message: T, compress: Option<bool>, compression: Option<&Compression>
 }
 
 /// A large call whose request goes compressed or not, and says `said` of itself.
-async fn unary(stub: &mut Stub, goes: bool, said: bool) -> Result<(), Status> {
+async fn unary(stub: &mut Stub, goes: bool, said: bool) -> Result<SimpleResponse, Status> {
     let asked = SimpleRequest {
         expect_compressed: Some(BoolValue { value: said }),
         ..basic::large()
     };
-    stub.unary_call(with(asked, Some(goes), None)).await.map(drop)
+    let answer = stub.unary_call(with(asked, Some(goes), None)).await;
+    answer.map(Response::into_inner)
 }
 
 /// First a probe: a server that does not look cannot be tested.
 pub(super) async fn client_unary(mut stub: Stub) -> Result<(), Error> {
     let probe = unary(&mut stub, false, true).await;
     ended("the code of the probe", Code::InvalidArgument, probe)?;
-    unary(&mut stub, true, true)
-        .await
-        .map_err(failed("the compressed UnaryCall"))?;
-    unary(&mut stub, false, false)
-        .await
-        .map_err(failed("the plain UnaryCall"))
+    let answer = unary(&mut stub, true, true).await;
+    basic::sized(
+        &answer.map_err(failed("the compressed UnaryCall"))?,
+        basic::LARGE.1,
+    )?;
+    let answer = unary(&mut stub, false, false).await;
+    basic::sized(&answer.map_err(failed("the plain UnaryCall"))?, basic::LARGE.1)
 }
 
 pub(super) async fn server_unary(mut stub: Stub) -> Result<(), Error> {
@@ -86,7 +88,7 @@ async fn upload(stub: &mut Stub, goes: &[bool], said: &[bool]) -> Result<Streami
     let answer = stub
         .streaming_input_call(with(requests, None, Some(&chosen)))
         .await;
-    answer.map(tonic::Response::into_inner)
+    answer.map(Response::into_inner)
 }
 
 /// First a probe, as in [`client_unary`].

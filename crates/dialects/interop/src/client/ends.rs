@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures::stream;
+use prost::Message as _;
 use rpc::{CallOptions, Cancel, Channel};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -13,11 +14,11 @@ use tonic::{
     metadata::{MetadataMap, MetadataValue},
 };
 use wire::grpc::testing::{
-    EchoStatus, Empty, SimpleRequest, StreamingInputCallRequest, StreamingOutputCallRequest,
+    EchoStatus, Empty, SimpleRequest, SimpleResponse, StreamingInputCallRequest, StreamingOutputCallRequest,
     unimplemented_service_client::UnimplementedServiceClient,
 };
 
-use super::{Settings, Stub, basic, ended, failed, payload, same, streams};
+use super::{Stub, bare, basic, ended, failed, payload, same, streams};
 use crate::Error;
 
 /// Metadata that comes back before the answer.
@@ -38,31 +39,38 @@ fn with_metadata<T>(message: T) -> Request<T> {
 }
 
 fn initial(metadata: &MetadataMap) -> Result<(), Error> {
-    let found = metadata.get(INITIAL.0).map(|value| value.as_bytes().to_vec());
-    same("initial metadata", Some(INITIAL.1.as_bytes().to_vec()), found)
+    let found = metadata.get_all(INITIAL.0).iter();
+    let found: Vec<_> = found.map(|value| value.as_bytes().to_vec()).collect();
+    same("initial metadata", vec![INITIAL.1.as_bytes().to_vec()], found)?;
+    let early = metadata.get_bin(TRAILING.0).is_some();
+    same("whether trailing metadata comes first", false, early)
 }
 
 fn trailing(metadata: &MetadataMap) -> Result<(), Error> {
-    let value = metadata.get_bin(TRAILING.0);
-    let found = value
-        .and_then(|value| value.to_bytes().ok())
-        .map(|bytes| bytes.to_vec());
-    same("trailing metadata", Some(TRAILING.1.to_vec()), found)
+    let found = metadata.get_all_bin(TRAILING.0).iter();
+    let found: Vec<_> = found.map(|value| value.to_bytes().ok().map(Vec::from)).collect();
+    same("trailing metadata", vec![Some(TRAILING.1.to_vec())], found)?;
+    let late = metadata.get(INITIAL.0).is_some();
+    same("whether initial metadata comes last", false, late)
 }
 
-/// By a unary call, whose stub gives both kinds as one, and by a stream, where each comes at its time.
-pub(super) async fn custom_metadata(mut stub: Stub) -> Result<(), Error> {
-    let answer = stub.unary_call(with_metadata(basic::large())).await;
-    let answer = answer.map_err(failed("UnaryCall"))?;
-    initial(answer.metadata())?;
-    trailing(answer.metadata())?;
-    basic::sized(answer.get_ref(), basic::LARGE.1)?;
+/// By a unary call and by a stream: each kind of metadata comes at its time, and only then.
+pub(super) async fn custom_metadata(channel: Channel) -> Result<(), Error> {
+    let request = with_metadata(basic::large());
+    let answer = bare::call(channel.clone(), "/grpc.testing.TestService/UnaryCall", request).await?;
+    initial(&answer.initial)?;
+    trailing(&answer.trailing)?;
+    let message = SimpleResponse::decode(answer.message);
+    let message = message.map_err(|fault| Error::Differs {
+        what: "the answer",
+        wanted: "a SimpleResponse".to_owned(),
+        found: fault.to_string(),
+    })?;
+    basic::sized(&message, basic::LARGE.1)?;
     let request = with_metadata(stream::iter([streams::ping(basic::LARGE.0, basic::LARGE.1)]));
-    let answers = stub.full_duplex_call(request).await;
+    let answers = Stub::new(channel).full_duplex_call(request).await;
     let answers = answers.map_err(failed("FullDuplexCall"))?;
     initial(answers.metadata())?;
-    let early = answers.metadata().get_bin(TRAILING.0).is_some();
-    same("whether trailing metadata comes first", false, early)?;
     let mut answers = answers.into_inner();
     streams::next(&mut answers, basic::LARGE.1).await?;
     streams::over(&mut answers).await?;
@@ -136,6 +144,7 @@ fn cancellable<T>(message: T) -> (Request<T>, Cancel) {
 }
 
 pub(super) async fn cancel_after_begin(mut stub: Stub) -> Result<(), Error> {
+    basic::connected(&mut stub).await?;
     let requests = stream::pending::<StreamingInputCallRequest>();
     let (request, cancel) = cancellable(requests);
     let call = stub.streaming_input_call(request);
@@ -161,10 +170,10 @@ pub(super) async fn cancel_after_first_response(mut stub: Stub) -> Result<(), Er
     ended("the code of FullDuplexCall", Code::Cancelled, end).map(drop)
 }
 
-/// One request that asks for no answer, and a deadline that cannot be met.
-pub(super) async fn timeout(settings: &Settings) -> Result<(), Error> {
-    let args = settings.args()?.with_deadline(Duration::from_millis(1));
-    let mut stub = Stub::new(settings.open(&settings.credentials(), args)?);
+/// One request that asks for no answer, and a deadline that cannot be met: over a connection that stands, because the
+/// server would else never hear of the call.
+pub(super) async fn timeout(mut stub: Stub) -> Result<(), Error> {
+    basic::connected(&mut stub).await?;
     let (sender, receiver) = mpsc::channel(1);
     let request = StreamingOutputCallRequest {
         payload: payload(streams::REQUESTS[0]),
@@ -172,7 +181,10 @@ pub(super) async fn timeout(settings: &Settings) -> Result<(), Error> {
     };
     let call = async {
         let mut answers = stub
-            .full_duplex_call(ReceiverStream::new(receiver))
+            .full_duplex_call(rpc::within(
+                ReceiverStream::new(receiver),
+                Duration::from_millis(1),
+            ))
             .await?
             .into_inner();
         answers.message().await

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use tasks::Clock;
+use tokio::time::{sleep_until, timeout_at};
 
 use super::{Settings, Stub, basic, payload, same};
 use crate::Error;
@@ -14,13 +15,13 @@ use wire::grpc::testing::SimpleRequest;
 /// The numbers of the soak cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Soak {
-    /// How many calls each thread makes; all of them together are this many.
+    /// How many calls all threads together make.
     pub iterations: u32,
     /// How many may fail or be too slow.
     pub max_failures: u32,
     /// How long one may take.
     pub acceptable_latency: Duration,
-    /// How long all may take.
+    /// How long all may take. What has not ended by then is not waited for.
     pub overall: Duration,
     /// How far the beginnings of two calls are apart at the least.
     pub between: Duration,
@@ -68,12 +69,12 @@ async fn many(settings: &Settings, stub: impl Fn() -> Result<Stub, Error>) -> Re
     let clock = Clock::system();
     let end = clock.monotonic() + soak.overall;
     let threads = soak.threads.max(1);
-    let share = soak.iterations / threads;
-    let callers = (0..threads).map(|_thread| caller(soak, share, &stub, &clock, end));
+    let share = |thread| soak.iterations / threads + u32::from(thread < soak.iterations % threads);
+    let callers = (0..threads).map(|thread| caller(soak, share(thread), &stub, &clock, end));
     let counts = try_join_all(callers).await?;
     let made: u32 = counts.iter().map(|count| count.made).sum();
     let failed: u32 = counts.iter().map(|count| count.failed).sum();
-    same("calls made in time", share * threads, made)?;
+    same("calls made in time", soak.iterations, made)?;
     if failed > soak.max_failures {
         return Err(Error::Differs {
             what: "calls that failed or were too slow",
@@ -92,7 +93,7 @@ async fn caller(
     end: Instant,
 ) -> Result<Count, Error> {
     let mut count = Count::default();
-    while count.made < share && clock.monotonic() < end {
+    while count.made < share {
         let begun = clock.monotonic();
         let request = SimpleRequest {
             response_size: soak.answer_size,
@@ -100,12 +101,18 @@ async fn caller(
             ..SimpleRequest::default()
         };
         let mut stub = stub()?;
-        let answered = basic::call(&mut stub, request).await.is_ok();
-        let now = clock.monotonic();
+        let answered = timeout_at(end.into(), basic::call(&mut stub, request)).await;
+        let Ok(answered) = answered else { break };
+        let took = clock.monotonic() - begun;
         count.made += 1;
-        count.failed += u32::from(!answered || now - begun > soak.acceptable_latency);
-        let next = begun + soak.between;
-        tokio::time::sleep_until(next.into()).await;
+        count.failed += u32::from(answered.is_err() || took > soak.acceptable_latency);
+        if count.made < share
+            && timeout_at(end.into(), sleep_until((begun + soak.between).into()))
+                .await
+                .is_err()
+        {
+            break;
+        }
     }
     Ok(count)
 }

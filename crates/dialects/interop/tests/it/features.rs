@@ -97,6 +97,28 @@ async fn a_message_that_comes_compressed_against_its_word_is_refused() {
 }
 
 #[tokio::test]
+async fn answers_are_zeros() {
+    let bed = Bed::open(Mode::Plain).await;
+    let asked = SimpleRequest {
+        response_size: 1000,
+        payload: Some(Payload {
+            r#type: 0,
+            body: vec![7; 1000].into(),
+        }),
+        ..SimpleRequest::default()
+    };
+    let answer = stub(&bed).unary_call(asked).await.unwrap().into_inner();
+    assert_eq!(answer.payload.unwrap().body, [0; 1000][..]);
+    let mut answers = stub(&bed)
+        .streaming_output_call(asks(1000))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    assert_eq!(answer.payload.unwrap().body, [0; 1000][..]);
+}
+
+#[tokio::test]
 async fn two_servers_have_two_ids_and_one_has_one() {
     let mut ids = BTreeSet::new();
     for bed in [Bed::open(Mode::Plain).await, Bed::open(Mode::Plain).await] {

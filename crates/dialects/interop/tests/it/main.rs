@@ -8,3 +8,5 @@ mod ours;
 mod refusals;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod wrong;
