@@ -44,11 +44,12 @@ type Seen = BTreeMap<(Column, &'static str), BTreeMap<Mode, Outcome>>;
 fn run(modes: &[Mode]) -> Seen {
     let material = Material::make();
     let mut seen = Seen::new();
+    let with_go = go_is_there();
     for mode in modes {
         let ours = peers::Server::ours(&material, *mode);
         for column in Column::ALL
             .into_iter()
-            .filter(|column| !column.is_go() || go_is_there())
+            .filter(|column| !column.is_go() || with_go)
         {
             for (case, outcome) in column.run(&material, *mode, &ours) {
                 seen.entry((column, case)).or_default().insert(*mode, outcome);
@@ -102,6 +103,35 @@ fn a_wrong_flag_of_the_interop_programs_is_refused_with_what_is_right() {
             "`nothing` is not known: known are empty_unary",
         ),
         (&["client", "--use_tls=true"], 64, "--ca_file"),
+        (
+            &["client", "--use_tls=true", "--ca_file=nowhere.pem"],
+            66,
+            "read --ca_file `nowhere.pem`: No such file",
+        ),
+        (
+            &["client", "--tls_cert_file=a.pem", "--tls_key_file=a.key"],
+            64,
+            "--use_tls=true",
+        ),
+        (
+            &["client", "--service_config_json=x"],
+            64,
+            "`grpc.service_config`",
+        ),
+        (&["client", "--soak_iterations=0"], 64, "--soak_iterations"),
+        (&["client", "--soak_num_threads=0"], 64, "--soak_num_threads"),
+        (&["client", "--concurrent_calls=0"], 64, "--concurrent_calls"),
+        (
+            &["client", "--soak_request_size=18446744073709551615"],
+            64,
+            "--soak_request_size",
+        ),
+        (&["client", "--soak_response_size=-1"], 64, "--soak_response_size"),
+        (
+            &["client", "--soak_overall_timeout_seconds=18446744073709551615"],
+            64,
+            "--soak_overall_timeout_seconds",
+        ),
         (&["client", "--use_tls=maybe"], 64, "true"),
         (
             &["client", "--additional_metadata=x"],
@@ -109,6 +139,21 @@ fn a_wrong_flag_of_the_interop_programs_is_refused_with_what_is_right() {
             "NAME:VALUE;NAME:VALUE",
         ),
         (&["server", "--use_tls=true"], 64, "--tls_cert_file"),
+        (
+            &["server", "--port=0", "--tls_cert_file=a", "--tls_key_file=b"],
+            64,
+            "--use_tls=true",
+        ),
+        (
+            &[
+                "server",
+                "--use_tls=true",
+                "--tls_cert_file=nowhere.pem",
+                "--tls_key_file=b",
+            ],
+            66,
+            "read --tls_cert_file `nowhere.pem`: No such file",
+        ),
         (
             &["server", "--host=0.0.0.0", "--port=0"],
             64,

@@ -2,7 +2,10 @@
 //!
 //! The codes are those of `sysexits.h`, as in `cli`. What it leaves to others: failures of calls (`cli::Error`).
 
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use model::ErrorKind;
 
@@ -50,6 +53,15 @@ pub(crate) enum Failure {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file that was named cannot be read.
+    #[error("read {option} `{}`", path.display())]
+    File {
+        /// The option that named it.
+        option: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     /// The system refuses something.
     #[error("the system refuses: {0}")]
     System(std::io::Error),
@@ -70,6 +82,7 @@ impl Failure {
             | Failure::Token(_)
             | Failure::Client(_)
             | Failure::Room { .. }
+            | Failure::File { .. }
             | Failure::System(_) => model::chain(self),
         };
         text = text.lines().map(|line| format!("soke: {line}\n")).collect();
@@ -101,6 +114,7 @@ impl Failure {
             | Failure::Stop(_)
             | Failure::Remove(_)
             | Failure::Room { .. }
+            | Failure::File { .. }
             | Failure::System(_) => None,
         }
     }
@@ -112,7 +126,9 @@ impl Failure {
             Failure::Lock(lock::Error::File { .. }) | Failure::System(_) => SOFTWARE,
             Failure::Stop(_) => UNAVAILABLE,
             Failure::Token(_) | Failure::Remove(remove::Error::Unconfirmed(_)) => USAGE,
-            Failure::Remove(remove::Error::NoZone(_)) => cli::exit_code(ErrorKind::NotFound),
+            Failure::Remove(remove::Error::NoZone(_)) | Failure::File { .. } => {
+                cli::exit_code(ErrorKind::NotFound)
+            }
             Failure::Remove(remove::Error::Late(_)) => TEMPORARY,
             Failure::Remove(remove::Error::Folder { .. }) => SOFTWARE,
             Failure::Client(fault) => fault.exit_code(),
@@ -131,10 +147,20 @@ impl Failure {
             | Failure::Remove(_)
             | Failure::Token(_)
             | Failure::Room { .. }
+            | Failure::File { .. }
             | Failure::Client(_) => return false,
         };
         fault.kind() == std::io::ErrorKind::BrokenPipe
     }
+}
+
+/// Reads the file that an option names.
+pub(crate) fn read(option: &'static str, path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|source| Failure::File {
+        option,
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// One line for each room: its error, what was tried when it came, and the cure where something stands in the way.

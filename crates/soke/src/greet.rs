@@ -12,7 +12,11 @@ use rpc::{ClientCertificates, Identity, Security, TlsSource, server_config};
 use tasks::Tasks;
 use tokio::runtime::Runtime;
 
-use crate::{args::Greeter, failure::Failure, signals::StopSignals};
+use crate::{
+    args::Greeter,
+    failure::{Failure, read},
+    signals::StopSignals,
+};
 
 /// How long running calls may take to end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -47,8 +51,7 @@ fn security(asked: &Greeter) -> Result<Security, Failure> {
     let (Some(certificate), Some(key)) = (&asked.certificate, &asked.key) else {
         return Ok(Security::Plain);
     };
-    let read = |path| std::fs::read_to_string(path).map_err(Failure::System);
-    let identity = Identity::from_pem(&read(certificate)?, &read(key)?);
+    let identity = Identity::from_pem(&read("--certificate", certificate)?, &read("--key", key)?);
     let settings = identity.and_then(|identity| server_config(identity, &ClientCertificates::Unasked));
     let settings = settings.map_err(|source| Error::Given { source })?;
     Ok(Security::Tls(TlsSource::new(settings)))

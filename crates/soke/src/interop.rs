@@ -6,13 +6,13 @@
 //! same, it has that name.
 
 use std::{
-    fs,
     io::{self, Write as _},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
+use clap::value_parser;
 use interop::{Account, Case, Error, Parts, Settings, Soak};
 use rpc::{
     ClientCertificates, Identity, ListenAddress, Security, Target, TlsSource, Trust, link::Holder,
@@ -20,12 +20,22 @@ use rpc::{
 };
 use tasks::Tasks;
 use tokio::runtime::Runtime;
-use tonic::metadata::{AsciiMetadataKey, MetadataMap};
+use tonic::metadata::{AsciiMetadataKey, BinaryMetadataKey, MetadataMap, MetadataValue};
 
-use crate::{failure::Failure, signals::StopSignals};
+use crate::{
+    failure::{Failure, read},
+    signals::StopSignals,
+};
 
+/// What certificates are for.
+const TLS: &str =
+    "--use_tls=true for its certificates: without it nothing is encrypted and nobody proves anything";
 /// How long running calls may take to end.
 const GRACE: Duration = Duration::from_secs(2);
+/// The most calls at a time.
+const MOST_CALLS: i64 = 100_000;
+/// The most bytes of a message that is made here: far more than any server takes.
+const MOST_BYTES: i64 = 64 * 1024 * 1024;
 /// The exit code when a case has not passed.
 const NOT_PASSED: u8 = 1;
 
@@ -116,7 +126,7 @@ pub(crate) struct Client {
     /// Who gives out tokens of the machine's own account
     #[arg(long = "metadata_server", value_name = "HOST:PORT")]
     metadata_server: Option<String>,
-    /// Send this with every call: NAME:VALUE;NAME:VALUE
+    /// Send this with every call: NAME:VALUE;NAME:VALUE, where the value of a name in -bin goes as bytes
     #[arg(long = "additional_metadata", value_name = "TEXT", default_value = "")]
     additional_metadata: String,
     /// The channel's service configuration
@@ -125,14 +135,14 @@ pub(crate) struct Client {
     #[command(flatten)]
     soak: SoakFlags,
     /// How many calls concurrent_large_unary makes at the same time
-    #[arg(long = "concurrent_calls", value_name = "COUNT", default_value_t = 1000)]
+    #[arg(long = "concurrent_calls", value_name = "COUNT", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=MOST_CALLS))]
     concurrent_calls: u32,
 }
 
 #[derive(Debug, clap::Args)]
 struct SoakFlags {
     /// How many calls a soak case makes
-    #[arg(long = "soak_iterations", value_name = "COUNT", default_value_t = 10)]
+    #[arg(long = "soak_iterations", value_name = "COUNT", default_value_t = 10, value_parser = value_parser!(u32).range(1..))]
     soak_iterations: u32,
     /// How many of them may fail or be too slow
     #[arg(long = "soak_max_failures", value_name = "COUNT", default_value_t = 0)]
@@ -143,29 +153,29 @@ struct SoakFlags {
         value_name = "MS",
         default_value_t = 1000
     )]
-    soak_latency_ms: u64,
+    soak_latency_ms: u32,
     /// How long all of them may take
     #[arg(
         long = "soak_overall_timeout_seconds",
         value_name = "SECONDS",
         default_value_t = 10
     )]
-    soak_overall_secs: u64,
+    soak_overall_secs: u32,
     /// How far the beginnings of two are apart at the least
     #[arg(
         long = "soak_min_time_ms_between_rpcs",
         value_name = "MS",
         default_value_t = 0
     )]
-    soak_between_ms: u64,
+    soak_between_ms: u32,
     /// How many callers share them
-    #[arg(long = "soak_num_threads", value_name = "COUNT", default_value_t = 1)]
+    #[arg(long = "soak_num_threads", value_name = "COUNT", default_value_t = 1, value_parser = value_parser!(u32).range(1..=MOST_CALLS))]
     soak_num_threads: u32,
     /// Bytes of a request
-    #[arg(long = "soak_request_size", value_name = "BYTES", default_value_t = 271_828)]
-    soak_request_size: usize,
+    #[arg(long = "soak_request_size", value_name = "BYTES", default_value_t = 271_828, value_parser = value_parser!(u32).range(..=MOST_BYTES))]
+    soak_request_size: u32,
     /// Bytes of an answer
-    #[arg(long = "soak_response_size", value_name = "BYTES", default_value_t = 314_159)]
+    #[arg(long = "soak_response_size", value_name = "BYTES", default_value_t = 314_159, value_parser = value_parser!(i32).range(0..=MOST_BYTES))]
     soak_response_size: i32,
 }
 
@@ -185,7 +195,7 @@ async fn serve(asked: &Server) -> Result<u8, Failure> {
         address: SocketAddr::new(asked.host, asked.port).into(),
         security: asked.security()?,
         insecure: asked.insecure,
-        account: account(asked.service_account_key_file.as_ref())?,
+        account: account(asked.service_account_key_file.as_deref())?,
         issuer: asked.issuer_port.map(ListenAddress::loopback),
         tasks: tasks.clone(),
     });
@@ -201,6 +211,7 @@ async fn serve(asked: &Server) -> Result<u8, Failure> {
 async fn run(asked: &Client) -> Result<u8, Failure> {
     let cases: Result<Vec<Case>, Error> = asked.test_case.iter().map(|name| name.parse()).collect();
     let (cases, settings) = (cases?, asked.settings()?);
+    settings.check()?;
     let mut code = 0;
     for case in cases {
         match case.run(&settings).await {
@@ -218,12 +229,9 @@ fn say(line: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{line}").map_err(Failure::System)
 }
 
-fn read(path: &PathBuf) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(Failure::System)
-}
-
-fn account(path: Option<&PathBuf>) -> Result<Option<Account>, Failure> {
-    let text = path.map(read).transpose()?;
+fn account(path: Option<&Path>) -> Result<Option<Account>, Failure> {
+    let text = path.map(|path| read("--service_account_key_file", path));
+    let text = text.transpose()?;
     Ok(text.map(|text| Account::from_json(&text)).transpose()?)
 }
 
@@ -233,18 +241,23 @@ fn given(source: rpc::Error) -> Error {
 
 impl Server {
     fn security(&self) -> Result<Security, Failure> {
+        let certificates = [&self.tls_cert_file, &self.tls_key_file, &self.tls_client_ca_file];
         if !self.use_tls {
+            if certificates.into_iter().any(Option::is_some) {
+                return Err(Error::Needs { what: TLS }.into());
+            }
             return Ok(Security::Plain);
         }
         let (Some(certificate), Some(key)) = (&self.tls_cert_file, &self.tls_key_file) else {
             let what = "--tls_cert_file and --tls_key_file for --use_tls=true";
             return Err(Error::Needs { what }.into());
         };
-        let identity = Identity::from_pem(&read(certificate)?, &read(key)?).map_err(given)?;
+        let certificate = read("--tls_cert_file", certificate)?;
+        let identity = Identity::from_pem(&certificate, &read("--tls_key_file", key)?).map_err(given)?;
         let clients = match &self.tls_client_ca_file {
             None => ClientCertificates::Unasked,
             Some(path) => ClientCertificates::Required {
-                authorities: read(path)?,
+                authorities: read("--tls_client_ca_file", path)?,
             },
         };
         let settings = server_config(identity, &clients).map_err(given)?;
@@ -254,13 +267,18 @@ impl Server {
 
 impl Client {
     fn settings(&self) -> Result<Settings, Failure> {
-        let target: Target = format!("{}:{}", self.server_host, self.server_port)
-            .parse()
-            .map_err(given)?;
+        // An IPv6 address stands in brackets before a port.
+        let server = match self.server_host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{}", self.server_port),
+            Err(_) => format!("{}:{}", self.server_host, self.server_port),
+        };
+        let target: Target = server.parse().map_err(given)?;
+        let trust = self.trust()?;
         let host = self.server_host_override.as_ref().unwrap_or(&self.server_host);
         let holder = match (&self.tls_cert_file, &self.tls_key_file) {
             (Some(certificate), Some(key)) => {
-                let identity = Identity::from_pem(&read(certificate)?, &read(key)?);
+                let certificate = read("--tls_cert_file", certificate)?;
+                let identity = Identity::from_pem(&certificate, &read("--tls_key_file", key)?);
                 Some(identity.and_then(Holder::new).map_err(given)?)
             }
             _ => None,
@@ -268,11 +286,11 @@ impl Client {
         Ok(Settings {
             target: target.with_server_name(host).map_err(given)?,
             host: host.clone(),
-            trust: self.trust()?,
+            trust,
             holder,
             metadata: self.metadata()?,
             service_config: self.service_config_json.clone(),
-            account: account(self.service_account_key_file.as_ref())?,
+            account: account(self.service_account_key_file.as_deref())?,
             default_account: self.default_service_account.clone(),
             scope: self.oauth_scope.clone(),
             machine: self.metadata_server.clone(),
@@ -283,6 +301,9 @@ impl Client {
 
     fn trust(&self) -> Result<Trust, Failure> {
         if !self.use_tls && self.custom_credentials_type.is_none() {
+            if self.tls_cert_file.is_some() {
+                return Err(Error::Needs { what: TLS }.into());
+            }
             return Ok(Trust::Plaintext);
         }
         let Some(path) = &self.ca_file else {
@@ -292,7 +313,8 @@ impl Client {
             };
             return Err(Error::Needs { what }.into());
         };
-        Ok(Trust::Authority { pem: read(path)? })
+        let pem = read("--ca_file", path)?;
+        Ok(Trust::Authority { pem })
     }
 
     fn metadata(&self) -> Result<MetadataMap, Error> {
@@ -304,6 +326,10 @@ impl Client {
             .filter(|pair| !pair.is_empty())
         {
             let (name, value) = pair.split_once(':').ok_or(Error::Needs { what })?;
+            if let Ok(name) = BinaryMetadataKey::from_bytes(name.as_bytes()) {
+                metadata.append_bin(name, MetadataValue::from_bytes(value.as_bytes()));
+                continue;
+            }
             let name = AsciiMetadataKey::from_bytes(name.as_bytes());
             let (Ok(name), Ok(value)) = (name, value.parse()) else {
                 return Err(Error::Needs { what });
@@ -319,11 +345,11 @@ impl SoakFlags {
         Soak {
             iterations: self.soak_iterations,
             max_failures: self.soak_max_failures,
-            acceptable_latency: Duration::from_millis(self.soak_latency_ms),
-            overall: Duration::from_secs(self.soak_overall_secs),
-            between: Duration::from_millis(self.soak_between_ms),
+            acceptable_latency: Duration::from_millis(self.soak_latency_ms.into()),
+            overall: Duration::from_secs(self.soak_overall_secs.into()),
+            between: Duration::from_millis(self.soak_between_ms.into()),
             threads: self.soak_num_threads,
-            request_size: self.soak_request_size,
+            request_size: usize::try_from(self.soak_request_size).unwrap_or(usize::MAX),
             answer_size: self.soak_response_size,
         }
     }
