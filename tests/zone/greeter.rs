@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{LONG, SOKE, Said, finished, run};
+use crate::harness::{LONG, SOKE, Said, finished, go_program, run};
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/zone/python/greeter.py");
 
@@ -79,12 +79,10 @@ fn the_documents_python_client_prints_the_documents_line() {
 
 #[test]
 fn grpcurl_lists_describes_and_calls() {
-    let grpcurl = tools().join("bin/grpcurl");
-    if !grpcurl.exists() {
-        // It needs Go; what it asks is asked in the greeter's own tests too.
-        eprintln!("{} is missing: not tried", grpcurl.display());
+    // Where it is left out, what it asks is asked in the greeter's own tests all the same.
+    let Some(grpcurl) = go_program("bin/grpcurl") else {
         return;
-    }
+    };
     let greeter = Greeter::start();
     let good = |arguments: &[&str]| {
         let all = [&["-plaintext"], arguments].concat();
@@ -133,6 +131,11 @@ fn what_cannot_stand_says_why() {
             "end the program that stands there",
         ),
         (&["--key", "x"], 64, "--certificate"),
+        (
+            &["--certificate", "nowhere.pem", "--key", "x"],
+            66,
+            "read --certificate `nowhere.pem`: No such file",
+        ),
     ] {
         let mut command = Command::new(SOKE);
         command.arg("greeter").args(arguments).env_clear();

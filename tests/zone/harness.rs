@@ -44,6 +44,21 @@ pub(crate) fn is_full() -> bool {
     std::env::var_os("SOKE_TEST_FULL").is_some()
 }
 
+/// A program below `target/tools` that is built with Go; none where `tests/tools/install` has left them out, which it
+/// then has said.
+pub(crate) fn go_program(name: &str) -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let program = tools.join(name);
+    if program.exists() {
+        return Some(program);
+    }
+    let why = fs::read_to_string(tools.join("go/left-out"));
+    let why = why.unwrap_or_else(|_| panic!("{} is missing: run tests/tools/install", program.display()));
+    // Past the tests' own capture: who reads the run is to know what it did not see.
+    writeln!(std::io::stderr(), "not tried with {name}: {}", why.trim()).expect("standard error");
+    None
+}
+
 /// How a zone of a test starts.
 pub(crate) struct Builder {
     config: String,

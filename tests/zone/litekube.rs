@@ -23,7 +23,7 @@ use wire::pb::{
     lite_kube_nc_service_client::LiteKubeNcServiceClient,
 };
 
-use crate::harness::{LONG, Said, Wire, Zone, eventually, run};
+use crate::harness::{LONG, Said, Wire, Zone, eventually, go_program, run};
 
 /// The folder in which LiteKube's own tool looks, below the home folder.
 const CERTIFICATES: &str = ".litekube/nc/certs/grpc";
@@ -142,15 +142,9 @@ fn tools() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tools")
 }
 
-/// The folder of grpcurl; none on a machine without Go.
+/// The folder of grpcurl, where it is.
 fn grpcurl() -> Option<PathBuf> {
-    let folder = tools().join("bin");
-    if folder.join("grpcurl").exists() {
-        return Some(folder);
-    }
-    let go = Command::new("go").arg("version").output();
-    assert!(go.is_err(), "grpcurl is missing: run tests/tools/install");
-    None
+    go_program("bin/grpcurl").map(|_grpcurl| tools().join("bin"))
 }
 
 /// A zone whose owner has a certificate where LiteKube's tool looks for it.

@@ -74,7 +74,10 @@ fn go(_: &'static str) -> Result<Command> {
         .arg(".")
         .current_dir(peer("go"))
         .stdin(Stdio::null());
-    let built = build.status().context("a Go toolchain is not there")?;
-    ensure!(built.success(), "the Go server does not build");
+    let built = build.output().context("a Go toolchain is not there")?;
+    // Go's own last word, such as that it is too old.
+    let said = String::from_utf8_lossy(&built.stderr);
+    let why = said.lines().last().unwrap_or_default();
+    ensure!(built.status.success(), "the Go server does not build: {why}");
     Ok(Command::new(program))
 }

@@ -1,6 +1,6 @@
 //! The programs on both sides: which cases each has, how each is started, and what it says.
 //!
-//! What it leaves to others: the programs (`tests/interop/peers`, and those that come with grpc-go).
+//! What it leaves to others: the programs (`tests/interop/peers`, and the client that comes with grpc-go).
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use super::{
     Mode,
     material::{EMAIL, Material, NAME, SCOPE},
 };
-use crate::harness::{LONG, SOKE, is_full, run};
+use crate::harness::{LONG, SOKE, go_program, is_full, run};
 
 /// Whether a case has passed, or why not.
 pub(super) type Outcome = Result<(), String>;
@@ -196,7 +196,7 @@ fn peer(path: &str) -> PathBuf {
 
 /// Whether grpc-go's programs were built.
 pub(super) fn go_is_there() -> bool {
-    tools().join("go/mutual").exists()
+    go_program("go/peer").is_some()
 }
 
 fn tool(path: &str) -> Command {
@@ -300,7 +300,7 @@ impl Client<'_> {
     fn go(&self, case: &str, server: &Server) -> Command {
         let material = self.material;
         let mut command = tool(if self.mode == Mode::Mutual {
-            "go/mutual"
+            "go/peer"
         } else {
             "go/client"
         });
@@ -371,33 +371,9 @@ impl Server {
         Self::that_tells(foreign(js("server.mjs"), material, mode), material)
     }
 
-    /// It tells nobody its port, so it is given one.
+    /// grpc-go's service in a program of ours: the one that comes with it stands where everybody reaches it.
     fn go(material: &Material, mode: Mode) -> Self {
-        let port = testbed::free_port();
-        let mut command = match mode {
-            Mode::Plain | Mode::Tls => tool("go/server"),
-            Mode::Mutual => tool("go/mutual"),
-        };
-        command.arg(format!("--port={port}"));
-        match mode {
-            Mode::Plain | Mode::Tls => command.args(own_certificate(material, mode)),
-            Mode::Mutual => command
-                .args(&own_certificate(material, mode)[1..])
-                .arg(material.flag("ca_file", "ca.pem")),
-        };
-        let log = File::create(material.path("server.log")).expect("a file");
-        let child = command
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("it starts");
-        let server = Self { child, port };
-        let up = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        assert!(
-            testbed::eventually_blocking(LONG, up),
-            "grpc-go's server is not up"
-        );
-        server
+        Self::that_tells(foreign(tool("go/peer"), material, mode), material)
     }
 
     /// Waits for the line that ends with the port.
@@ -422,7 +398,11 @@ impl Server {
             let log = std::fs::read_to_string(material.path("server.log")).unwrap_or_default();
             panic!("{command:?}: {line}{log}");
         };
-        Self { child, port }
+        let server = Self { child, port };
+        // Another address of loopback reaches a listener on every address, and none on 127.0.0.1 alone.
+        let reached = TcpStream::connect(("127.0.0.2", port)).is_ok();
+        assert!(!reached, "{command:?}: stands where others reach it");
+        server
     }
 
     /// Two cases at this server, with values behind `=` and as words of their own.

@@ -1,6 +1,7 @@
 //! `cargo xtask check` fails on each breach of a rule, with the line and the cure: one small workspace per rule.
 
 mod fixture;
+mod tools;
 
 use anyhow::Result;
 

@@ -1,11 +1,10 @@
-module mutual
+module peer
 
 go 1.26.0
 
 tool (
 	github.com/fullstorydev/grpcurl/cmd/grpcurl
 	google.golang.org/grpc/interop/client
-	google.golang.org/grpc/interop/server
 )
 
 require (

@@ -1,5 +1,8 @@
-// Command mutual runs grpc-go's own interoperability cases and its own test server over TLS with certificates on both
-// sides, for which the programs that come with grpc-go have no flag. One case to a process, as there.
+// Command peer is grpc-go's own test service behind a listener of this machine only, where the server that comes with
+// grpc-go stands on every address; and it is grpc-go's own cases over TLS with certificates on both sides, for which the
+// client that comes with it has no flag. One case to a process, as there.
+//
+// As a server it prints `stands on PORT` and stays until it is ended.
 package main
 
 import (
@@ -28,7 +31,8 @@ var (
 	serverName = flag.String("server_host_override", "", "the name that the server must prove")
 	testCase   = flag.String("test_case", "", "the case")
 	port       = flag.String("port", "0", "the port of the server")
-	caFile     = flag.String("ca_file", "", "the authority of the other side, a PEM file")
+	useTLS     = flag.Bool("use_tls", false, "whether the server speaks TLS")
+	caFile     = flag.String("ca_file", "", "the authority of the other side, a PEM file; without it the server asks for no certificate")
 	certFile   = flag.String("tls_cert_file", "", "the certificate to show, a PEM file")
 	keyFile    = flag.String("tls_key_file", "", "its key, a PEM file")
 	accountKey = flag.String("service_account_key_file", "", "the service account, a JSON file")
@@ -55,13 +59,11 @@ var cases = map[string]func(context.Context, testing.TestServiceClient, ...grpc.
 
 func main() {
 	flag.Parse()
-	settings, err := certificates()
-	if err == nil {
-		if *serverHost == "" {
-			err = serve(settings)
-		} else {
-			err = call(settings)
-		}
+	var err error
+	if *serverHost == "" {
+		err = serve()
+	} else {
+		err = call()
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -72,6 +74,9 @@ func certificates() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(*certFile, *keyFile)
 	if err != nil {
 		return nil, err
+	}
+	if *caFile == "" {
+		return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
 	}
 	authority, err := os.ReadFile(*caFile)
 	if err != nil {
@@ -90,18 +95,31 @@ func certificates() (*tls.Config, error) {
 	}, nil
 }
 
-func serve(settings *tls.Config) error {
+func serve() error {
+	var options []grpc.ServerOption
+	if *useTLS {
+		settings, err := certificates()
+		if err != nil {
+			return err
+		}
+		options = append(options, grpc.Creds(credentials.NewTLS(settings)))
+	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", *port))
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(settings)))
+	server := grpc.NewServer(options...)
 	testing.RegisterTestServiceServer(server, interop.NewTestServer())
+	fmt.Printf("stands on %d\n", listener.Addr().(*net.TCPAddr).Port)
 	return server.Serve(listener)
 }
 
 // call ends the process when the case does not pass, because the case itself does that.
-func call(settings *tls.Config) error {
+func call() error {
+	settings, err := certificates()
+	if err != nil {
+		return err
+	}
 	target := net.JoinHostPort(*serverHost, *serverPort)
 	ctx := context.Background()
 	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(settings))}
