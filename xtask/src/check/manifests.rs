@@ -33,6 +33,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Breach> {
         };
         if file.path == ROOT {
             breaches.extend(reasons(file));
+            breaches.extend(renamed(file, &manifest));
         }
         if manifest.contains_key("package") {
             breaches.extend(member(file, &manifest));
@@ -41,6 +42,23 @@ pub(crate) fn check(tree: &Tree) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// A dependency is called what it is, so that a rule about a crate sees every use of it. Members take theirs from here.
+fn renamed(file: &File, manifest: &Table) -> Vec<Breach> {
+    let shared = manifest
+        .get("workspace")
+        .and_then(|shared| shared.get("dependencies"));
+    let shared = shared.and_then(Value::as_table).into_iter().flatten();
+    let aliases = shared.filter_map(|(name, value)| Some((name, value.get("package")?.as_str()?)));
+    aliases
+        .filter(|(name, package)| name != package)
+        .map(|(name, package)| {
+            let line = file.line_where(|line| names(line, name));
+            let what = format!("the dependency `{name}` is `{package}` under another name");
+            Breach::new(&file.path, line, what, "call it by its own")
+        })
+        .collect()
 }
 
 /// A member takes its lints and its dependencies from the workspace.

@@ -177,18 +177,45 @@ fn of_tonic(path: &str, row: &Row, at: usize) -> Option<Breach> {
     if let Some(breach) = among(TONIC_NAMES, at) {
         return Some(breach);
     }
+    let follows = |words: &[&str]| {
+        let before = words.iter().rev().zip(1..);
+        at >= 3 * words.len()
+            && before.into_iter().all(|(word, back)| {
+                row.is_path_mark(at - 3 * back + 1) && row.word(at - 3 * back) == Some(word)
+            })
+    };
+    if follows(&["service"]) && !follows(&["tonic", "service"]) {
+        return among(TONIC_MODULES, at);
+    }
     if row.word(at) != Some("tonic") {
         return None;
     }
     let mut place = at;
+    if let Some(breach) = renamed(path, row, place) {
+        return Some(breach);
+    }
     while row.is_path_mark(place + 1) {
         place += 3;
         let end = row.group_end(place, Delimiter::Brace).unwrap_or(place);
-        if let Some(breach) = (place..=end).find_map(|place| among(TONIC_MODULES, place)) {
+        let breach = |place| among(TONIC_MODULES, place).or_else(|| renamed(path, row, place));
+        if let Some(breach) = (place..=end).find_map(breach) {
             return Some(breach);
         }
     }
     None
+}
+
+/// `tonic as other`, or the same of one of its modules: what is used under that name would not be seen.
+fn renamed(path: &str, row: &Row, at: usize) -> Option<Breach> {
+    let name = row.word(at)?;
+    let is_cast = name == "tonic" && at > 0 && !matches!(row.word(at - 1), Some("use" | "crate"));
+    let is_module = name.starts_with(|first: char| first.is_ascii_lowercase());
+    if is_cast || !is_module || row.word(at + 1) != Some("as") || row.word(at + 2) == Some("_") {
+        return None;
+    }
+    let what = format!("another name for tonic's `{name}`");
+    let cure = "write it as tonic has it, so that what is used of it is seen";
+    Some(Breach::new(path, row.line(at), what, cure))
 }
 
 /// `pub use` of something that another crate made.

@@ -429,6 +429,61 @@ fn ways(mut request: Request<()>, endpoint: tonic::transport::Endpoint) {
 }
 
 #[test]
+fn another_name_for_tonic_or_for_a_part_of_it_fails() -> Result<()> {
+    let tree = Fixture::new()?;
+    let ways = "//! Calls.
+use tonic as library;
+extern crate tonic as other;
+use tonic::{self as third, Status};
+use tonic::service as parts;
+use tonic::{service::{self as more}, Code};
+use tonic::{Status as Refusal, Code as _};
+use tonic::service;
+fn ways() {
+    service::interceptor(check);
+    let count = tonic as usize;
+}
+";
+    for place in ["src/call.rs", "tests/it/call.rs", "examples/call.rs"] {
+        tree.write(&format!("crates/jobs/{place}"), ways)?;
+    }
+    tree.write("crates/rpc/Cargo.toml", &member("rpc", ""))?;
+    tree.write("crates/rpc/src/lib.rs", ways)?;
+    let renamed =
+        "another name for tonic's `{}`; cure: write it as tonic has it, so that what is used of it is seen";
+    let interceptors = "tonic's interceptors outside rpc; cure: give rpc::CallCredentials to a channel, or rpc::Authenticator to rpc::Calls";
+    let mut expected = Vec::new();
+    for place in ["src/call.rs", "tests/it/call.rs", "examples/call.rs"] {
+        let line = |line: usize, what: &str| format!("crates/jobs/{place}:{line}: {what}");
+        for (number, name) in [
+            (2, "tonic"),
+            (3, "tonic"),
+            (4, "self"),
+            (5, "service"),
+            (6, "self"),
+        ] {
+            expected.push(line(number, &renamed.replace("{}", name)));
+        }
+        expected.push(line(10, interceptors));
+    }
+    let mut found = tree.breaches()?;
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
+fn a_dependency_under_another_name_fails() -> Result<()> {
+    let tree = Fixture::new()?;
+    tree.depend("library = { package = \"model\", path = \"crates/model\" }")?;
+    let breaches = tree.breaches()?;
+    let told = "the dependency `library` is `model` under another name; cure: call it by its own";
+    assert!(breaches.iter().any(|one| one.ends_with(told)), "{breaches:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_re_export_of_another_crate_fails() -> Result<()> {
     let tree = Fixture::new()?;
     let text = "//! Jobs.\nmod submit;\npub use submit::Submit;\npub use access::Actor;\npub(crate) use access::Permit;\nuse model::Id;\n";
