@@ -10,7 +10,7 @@ use std::{
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
-    server::WebPkiClientVerifier,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
@@ -97,6 +97,11 @@ pub fn server_config(identity: Identity, clients: &ClientCertificates) -> Result
     let mut config = builder
         .with_single_cert(identity.chain, identity.key)
         .map_err(failed)?;
+    if matches!(clients, ClientCertificates::Required { .. }) {
+        // Who resumes a connection shows nothing, and would get in with a certificate that is no good any more.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok(Arc::new(config))
 }

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
-        ResolvesClientCert, WebPkiServerVerifier,
+        ResolvesClientCert, Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
@@ -61,7 +61,12 @@ impl Trust {
             }
         };
         let mut config = match shown {
-            Some(shown) => builder.with_client_cert_resolver(shown),
+            Some(shown) => {
+                let mut config = builder.with_client_cert_resolver(shown);
+                // A connection that is resumed shows nothing: the server goes on with the certificate of the one before.
+                config.resumption = Resumption::disabled();
+                config
+            }
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![protocol.to_vec()];

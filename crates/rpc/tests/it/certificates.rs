@@ -252,3 +252,66 @@ async fn r01_certificates_of_both_sides_are_renewed_under_load_without_one_faile
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert!(status.message().starts_with("no connection"), "{status}");
 }
+
+#[tokio::test]
+async fn another_certificate_is_what_the_next_connection_of_a_channel_shows() {
+    let authority = Authority::new();
+    let config = mutual(&authority, PRESENT);
+    let server = Server::start(Security::Tls(TlsSource::new(config))).await;
+    let holder = Holder::new(identity(&authority, &["first"], PRESENT)).unwrap();
+    let credentials = ChannelCredentials::mutual_tls(authority.trust(), holder.clone());
+    let args = ChannelArgs::new()
+        .with("grpc.client_idle_timeout_ms", 50)
+        .unwrap();
+    let channel = Channel::new(&server.target(), &credentials, args).unwrap();
+    let mut client = TestServiceClient::new(channel.clone());
+    for name in ["first", "second", "third"] {
+        holder.swap(identity(&authority, &[name], PRESENT)).unwrap();
+        client.empty_call(Empty::default()).await.unwrap();
+        let context = server.notes.contexts.lock().unwrap().pop().unwrap();
+        assert_eq!(context.peer_identity(), [name]);
+        crate::support::eventually("the connection is given up", || {
+            channel.state(false) == rpc::ChannelState::Idle
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn who_has_to_show_a_certificate_shows_it_with_every_connection() {
+    let authority = Authority::new();
+    let server = Server::start(Security::Tls(TlsSource::new(mutual(&authority, PRESENT)))).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der()).unwrap();
+    let (certificate, key) = authority.issue(&["caller"]);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    for _ in 0..2 {
+        let tcp = tokio::net::TcpStream::connect(server.serving.address())
+            .await
+            .unwrap();
+        let name = rustls_pki_types::ServerName::try_from(ZONE).unwrap();
+        let tls = connector.connect(name, tcp).await.unwrap();
+        let kind = tls.get_ref().1.handshake_kind();
+        assert_eq!(kind, Some(rustls::HandshakeKind::Full));
+        // A call, so that everything that the server has to say after the handshake has come.
+        let io = hyper_util::rt::TokioIo::new(tls);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        let tasks = Tasks::new();
+        tasks.spawn(
+            "connection",
+            Policy::MayEnd,
+            async move { drop(connection.await) },
+        );
+        let call = crate::support::post("/grpc.testing.TestService/EmptyCall");
+        assert_eq!(sender.send_request(call).await.unwrap().status(), 200);
+    }
+}
