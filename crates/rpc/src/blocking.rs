@@ -25,10 +25,29 @@ use crate::{Channel, ChannelArgs, ChannelCredentials, Error, Target, channel};
 
 /// A channel whose calls are waited for. It has one thread of its own, on which the connection is kept.
 ///
-/// It is for threads that may wait: inside of an asynchronous program its calls panic.
+/// It is for threads that may wait: inside of an asynchronous program its calls panic. When it and all its answers are gone
+/// the channel is closed: a clone that is left says CANCELLED.
 pub struct Blocking {
     channel: Channel,
-    runtime: Arc<Runtime>,
+    runtime: Arc<Thread>,
+}
+
+/// The thread. It ends by itself once nobody is left who waits on it: whoever lets go of it last does not wait for that,
+/// and may be an asynchronous program.
+struct Thread(Option<Runtime>);
+
+impl Thread {
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken only when this is dropped")
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl fmt::Debug for Blocking {
@@ -50,8 +69,8 @@ impl Blocking {
             .thread_name("rpc-channel")
             .enable_all()
             .build();
-        let runtime = built.map_err(|source| Error::Thread { source })?;
-        let entered = runtime.enter();
+        let runtime = Thread(Some(built.map_err(|source| Error::Thread { source })?));
+        let entered = runtime.runtime().enter();
         let channel = Channel::new(target, credentials, args)?;
         drop(entered);
         Ok(Self {
@@ -68,7 +87,7 @@ impl Blocking {
 
     /// Waits for a call of a generated client, or for anything else.
     pub fn wait<F: Future>(&self, call: F) -> F::Output {
-        self.runtime.block_on(call)
+        self.runtime.runtime().block_on(call)
     }
 
     /// The answers of a stream, one by one. Dropped before their end, they cancel the call.
@@ -97,7 +116,7 @@ impl Blocking {
 /// The answers of a stream. After an error there are no more.
 pub struct Answers<T> {
     stream: Option<Streaming<T>>,
-    runtime: Arc<Runtime>,
+    runtime: Arc<Thread>,
 }
 
 impl<T> fmt::Debug for Answers<T> {
@@ -111,7 +130,7 @@ impl<T> Iterator for Answers<T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let stream = self.stream.as_mut()?;
-        let next = self.runtime.block_on(stream.message()).transpose();
+        let next = self.runtime.runtime().block_on(stream.message()).transpose();
         if !matches!(next, Some(Ok(_))) {
             self.stream = None;
         }

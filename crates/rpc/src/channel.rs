@@ -10,6 +10,7 @@ mod exchange;
 mod greeting;
 mod keep;
 mod kept;
+mod opening;
 mod options;
 mod retry;
 mod service_config;
@@ -30,8 +31,10 @@ use tonic::body::Body;
 use tower::Service;
 
 pub use arguments::{Argument, ChannelArgs};
-pub(crate) use bodies::give_up;
+pub(crate) use bodies::{Sending, give_up};
+pub(crate) use exchange::{cancelled, is_unseen};
 pub(crate) use keep::{Core, Failure};
+pub(crate) use kept::Kept;
 pub use options::{CallOptions, Cancel, Compression};
 
 use bodies::Awaited;

@@ -2,8 +2,15 @@
 //!
 //! What it leaves to others: when they are opened and what goes over them (`channel`).
 
-use std::{fmt, io, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::{Ipv6Addr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use http::{
     Uri,
     uri::{self, Authority, PathAndQuery, Scheme},
@@ -23,6 +30,9 @@ use crate::{
 /// The longest time that a connection may take to stand, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How often a server of the house is asked whether it lives while calls run.
+const PING: Duration = Duration::from_secs(30);
+
 /// A host and port to connect to, and the name that the server there must answer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -37,7 +47,10 @@ impl Target {
     /// Invalid when the text is no host name and no IP address.
     pub fn with_server_name(self, name: &str) -> Result<Self, Error> {
         let port = self.address.port_u16().unwrap_or_default();
-        let name = authority(&format!("{name}:{port}"))?;
+        let name = match name.parse::<Ipv6Addr>() {
+            Ok(address) => authority(&format!("[{address}]:{port}"))?,
+            Err(_other) => authority(&format!("{name}:{port}"))?,
+        };
         Ok(Self { name, ..self })
     }
 
@@ -134,6 +147,7 @@ impl Origin {
 /// and bounded in their messages by the generated clients.
 pub(crate) fn house() -> ChannelArgs {
     ChannelArgs {
+        keepalive_time: Some(PING),
         first_wait: Duration::from_millis(100),
         longest_wait: Duration::from_secs(2),
         connect: CONNECT,
@@ -236,7 +250,7 @@ impl Dialer {
         if allowed.is_empty() {
             return Err(io::Error::other("the host has no address that may be used"));
         }
-        let tcp = TcpStream::connect(allowed.as_slice()).await?;
+        let tcp = first_of(&allowed).await?;
         tcp.set_nodelay(true)?;
         let Some((config, name)) = &self.tls else {
             return Ok(Box::new(tcp));
@@ -249,3 +263,33 @@ impl Dialer {
         Ok(Box::new(tls))
     }
 }
+
+/// How long one address of a host has before the next one is tried beside it: as RFC 8305, section 5, recommends.
+const APART: Duration = Duration::from_millis(250);
+
+/// Connects to the first of these addresses that answers. They are tried in their order, and none that stays silent
+/// keeps the others from being tried.
+pub(crate) async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut tries = FuturesUnordered::new();
+    let mut rest = addresses.iter();
+    let mut failure = io::Error::other("the host has no address");
+    loop {
+        let next = rest.next();
+        match next {
+            Some(address) => tries.push(TcpStream::connect(*address)),
+            None if tries.is_empty() => return Err(failure),
+            None => {}
+        }
+        tokio::select! {
+            biased;
+            Some(tried) = tries.next() => match tried {
+                Ok(tcp) => return Ok(tcp),
+                Err(error) => failure = error,
+            },
+            () = tokio::time::sleep(APART), if next.is_some() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

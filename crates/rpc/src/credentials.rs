@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Uri, header::AUTHORIZATION};
 use model::ErrorKind;
-use tonic::{Status, metadata::MetadataMap};
+use tonic::{Code, Status, metadata::MetadataMap};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -154,12 +154,12 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// Takes a token and the names of the hosts that may see it, without ports.
+    /// Takes a token and the names or addresses of the hosts that may see it, without ports.
     #[must_use]
     pub fn new(token: impl Into<String>, hosts: &[&str]) -> Self {
         Self {
             token: Zeroizing::new(token.into()),
-            hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            hosts: hosts.iter().map(|host| bare(host).to_ascii_lowercase()).collect(),
         }
     }
 }
@@ -175,7 +175,7 @@ impl fmt::Debug for AccessToken {
 #[tonic::async_trait]
 impl CallCredentials for AccessToken {
     async fn metadata(&self, call: &CallContext) -> Result<MetadataMap, Status> {
-        if !self.hosts.contains(&call.host) {
+        if !self.hosts.iter().any(|host| host == bare(&call.host)) {
             return Err(refused("this access token is not for that host"));
         }
         let text = Zeroizing::new(format!("Bearer {}", &*self.token));
@@ -203,9 +203,20 @@ pub(crate) async fn metadata(
     let mut call = None;
     for part in parts {
         let call = call.get_or_insert_with(|| CallContext::of(uri));
-        append(&mut all, part.metadata(call).await?);
+        append(&mut all, part.metadata(call).await.map_err(failed)?);
     }
     Ok(all)
+}
+
+/// What a call ends with whose credentials failed: never a success.
+fn failed(status: Status) -> Status {
+    if status.code() == Code::Ok {
+        return wire::status(
+            ErrorKind::Internal,
+            "these call credentials failed with the status OK",
+        );
+    }
+    status
 }
 
 impl CallContext {
@@ -219,6 +230,12 @@ impl CallContext {
             host: uri.host().unwrap_or_default().to_ascii_lowercase(),
         }
     }
+}
+
+/// A host without the brackets that an IPv6 address has before a port.
+fn bare(host: &str) -> &str {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.unwrap_or(host)
 }
 
 fn append(all: &mut HeaderMap, more: MetadataMap) {

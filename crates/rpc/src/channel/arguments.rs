@@ -4,8 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderValue;
+
 use super::service_config::{Fault, ServiceConfig};
 use crate::{Error, error::shortened};
+
+/// How a channel names itself, behind the name that it was given.
+const AGENT: &str = concat!("soke/", env!("CARGO_PKG_VERSION"));
 
 /// The value of an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub struct ChannelArgs {
     pub(crate) most_received: u32,
     pub(crate) most_metadata: u32,
     pub(crate) compress: bool,
-    pub(crate) user_agent: Option<String>,
+    pub(crate) user_agent: HeaderValue,
     pub(crate) deadline: Option<Duration>,
     pub(crate) wait_for_ready: bool,
     pub(crate) retries: bool,
@@ -53,7 +58,7 @@ pub struct ChannelArgs {
 impl Default for ChannelArgs {
     fn default() -> Self {
         Self {
-            keepalive_time: Some(Duration::from_secs(30)),
+            keepalive_time: None,
             keepalive_timeout: Duration::from_secs(20),
             keepalive_without_calls: false,
             idle: Duration::from_secs(30 * 60),
@@ -63,7 +68,7 @@ impl Default for ChannelArgs {
             most_received: 4 * 1024 * 1024,
             most_metadata: 64 * 1024,
             compress: false,
-            user_agent: None,
+            user_agent: HeaderValue::from_static(AGENT),
             deadline: None,
             wait_for_ready: false,
             retries: true,
@@ -132,10 +137,11 @@ impl ChannelArgs {
             }
             "grpc.service_config" => self.service_config = Some(service_config(&value)?),
             "grpc.primary_user_agent" => match value {
-                Argument::Text(text) if http::HeaderValue::from_str(&text).is_ok() => {
-                    self.user_agent = Some(text)
+                Argument::Text(text) => {
+                    let agent = HeaderValue::try_from(format!("{text} {AGENT}"));
+                    self.user_agent = agent.map_err(|_bytes| fault("is no text for a header"))?;
                 }
-                Argument::Text(_) | Argument::Number(_) => return Err(fault("is no text for a header")),
+                Argument::Number(_) => return Err(fault("is no text for a header")),
             },
             _ => return Err(fault("is not known")),
         }
@@ -225,7 +231,7 @@ mod tests {
         assert!(args.compress);
         assert_eq!(args.keepalive_time, Some(Duration::from_secs(10)));
         assert_eq!(args.most_received, u32::MAX);
-        assert_eq!(args.user_agent.as_deref(), Some("probe/1"));
+        assert_eq!(args.user_agent, format!("probe/1 {}", super::AGENT));
         for (name, value) in [
             ("grpc.keepalive_time", 1),
             ("grpc.keepalive_time_ms", 0),

@@ -42,7 +42,7 @@ pub(crate) fn give_up() -> bool {
 }
 
 /// The body of a request. It ends in an error, which resets the call at the server, once nobody waits for the answer.
-pub(super) struct Sending {
+pub(crate) struct Sending {
     body: Body,
     packing: Option<Packing>,
     token: CancellationToken,
@@ -57,8 +57,8 @@ struct Packing {
 }
 
 impl Packing {
-    fn of(core: &Core, options: &CallOptions) -> Option<Self> {
-        let usual = options.compress.unwrap_or(core.args.compress);
+    fn of(usual: bool, options: &CallOptions) -> Option<Self> {
+        let usual = options.compress.unwrap_or(usual);
         let chosen = options.compression.as_ref();
         let by_message = chosen.is_some_and(|chosen| options.compress.is_some() || chosen.has_said());
         (usual || by_message).then(|| Self {
@@ -82,15 +82,15 @@ impl Packing {
 }
 
 impl Sending {
-    /// Puts what belongs to the body into the headers of the call too.
-    pub(super) fn new(
+    /// Puts what belongs to the body into the headers of the call too. `compress` where the options say nothing.
+    pub(crate) fn new(
         body: Body,
-        core: &Core,
+        compress: bool,
         options: &CallOptions,
         token: &CancellationToken,
         headers: &mut HeaderMap,
     ) -> Self {
-        let packing = Packing::of(core, options);
+        let packing = Packing::of(compress, options);
         if packing.is_some() {
             headers.insert(gzip::ENCODING, gzip::GZIP);
         }

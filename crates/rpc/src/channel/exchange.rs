@@ -5,7 +5,7 @@
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, Request, Response, StatusCode, header, request::Parts};
 use model::ErrorKind;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
@@ -19,9 +19,6 @@ use super::{
     service_config::Method,
 };
 use crate::{Deadline, credentials, gzip};
-
-/// How a channel names itself that has no other name.
-const AGENT: &str = concat!("soke/", env!("CARGO_PKG_VERSION"));
 
 /// How often a try that was not sent goes to another connection.
 const CONNECTIONS: usize = 5;
@@ -39,7 +36,7 @@ pub(super) struct Going<'a> {
 }
 
 /// The answer to a call that its own side gave up.
-pub(super) fn cancelled(text: &'static str) -> Status {
+pub(crate) fn cancelled(text: &'static str) -> Status {
     Status::new(Code::Cancelled, text)
 }
 
@@ -70,17 +67,25 @@ impl Going<'_> {
         let Self { core, options, .. } = self;
         core.origin.complete(request.uri_mut());
         let both = core.credentials.iter().chain(&options.credentials);
-        for (name, value) in &credentials::metadata(both, core.security, request.uri()).await? {
+        let proof = tokio::select! {
+            biased;
+            proof = credentials::metadata(both, core.security, request.uri()) => proof?,
+            closed = core.closed() => return Err(closed),
+        };
+        for (name, value) in &proof {
             request.headers_mut().append(name.clone(), value.clone());
         }
         let headers = request.headers_mut();
-        let agent = core.args.user_agent.as_deref().unwrap_or(AGENT);
-        if let Ok(agent) = HeaderValue::from_str(agent) {
-            headers.insert(header::USER_AGENT, agent);
-        }
+        headers.insert(header::USER_AGENT, core.args.user_agent.clone());
         headers.insert(gzip::ACCEPT, gzip::UNDERSTOOD);
         let (mut head, body) = request.into_parts();
-        let body = Body::new(Sending::new(body, core, options, self.token, &mut head.headers));
+        let body = Body::new(Sending::new(
+            body,
+            core.args.compress,
+            options,
+            self.token,
+            &mut head.headers,
+        ));
         let answered = if core.args.retries {
             self.tries(head, body).await
         } else {
@@ -121,7 +126,10 @@ impl Going<'_> {
             drop(tried);
             tracing::debug!(?wait, "a call is made again");
             if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    closed = core.closed() => return Err(closed.into()),
+                }
             }
         }
     }
@@ -191,9 +199,21 @@ pub(super) fn too_large(response: &Response<Body>) -> Option<Status> {
 
 /// Tells whether the server says that it gave the call to no handler: it refused the stream, or had stopped before it
 /// (RFC 9113, section 8.7).
-fn is_unseen(error: &hyper::Error) -> bool {
+pub(crate) fn is_unseen(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|cause| {
         cause.is_remote() && (cause.is_go_away() || cause.reason() == Some(h2::Reason::REFUSED_STREAM))
     })
+}
+
+/// Tells whether a call ended because the server had given up the connection before it.
+pub(super) fn is_given_up(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(said) = error.downcast_ref::<h2::Error>() {
+            return said.is_remote() && said.is_go_away();
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -1,31 +1,31 @@
 //! Keeps a channel's connection, in the states that gRPC gives a channel.
 //!
-//! What it leaves to others: dialling (`connect`), and the calls (`exchange`).
+//! What it leaves to others: making one (`opening`), and the calls (`exchange`).
 //!
 //! Idle -> Connecting when a call or a question wants it; Connecting -> Ready or TransientFailure; TransientFailure ->
 //! Ready, with tries and waits until then, or Idle when nobody calls any more; Ready -> Idle when the connection is lost or no call has run for the idle time. A closed
 //! channel is Shutdown.
 
-use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, io, pin::pin, sync::Arc, time::Duration};
 
-use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::client::conn::http2::SendRequest;
 use model::ErrorKind;
 use tasks::{Clock, Policy, Tasks};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 use uuid::Uuid;
 
 use super::{
-    ChannelArgs, ChannelState, Handle, arguments::Waits, exchange::cancelled, greeting::Greeted,
-    retry::Throttle, service_config::Method,
+    ChannelArgs, ChannelState, Handle,
+    arguments::Waits,
+    exchange::{cancelled, is_given_up},
+    retry::Throttle,
+    service_config::Method,
 };
 use crate::{
     CallCredentials, SecurityLevel, Target,
     connect::{Dialer, Origin},
-    connection::Spawner,
-    line::Line,
 };
 
 /// Why there is no connection.
@@ -62,13 +62,13 @@ pub(crate) struct Core {
     pub(crate) origin: Origin,
     pub(super) throttle: Option<Throttle>,
     pub(crate) tasks: Tasks,
-    dialer: Dialer,
+    pub(super) dialer: Dialer,
     view: watch::Sender<View>,
     active: watch::Sender<usize>,
     wanted: Notify,
-    lost: Arc<Notify>,
+    pub(super) lost: Arc<Notify>,
     closing: Notify,
-    cut: CancellationToken,
+    pub(super) cut: CancellationToken,
     clock: Clock,
 }
 
@@ -103,17 +103,17 @@ impl Core {
             cut: CancellationToken::new(),
             clock: Clock::system(),
         });
-        let keeper = Arc::clone(&core);
+        let keeper = Keeper(Arc::clone(&core));
         let name = format!("channel to {target}");
         core.tasks.spawn(name, Policy::MayEnd, async move {
-            let ended = keeper.tasks.token();
+            let core = &keeper.0;
+            let ended = core.tasks.token();
             tokio::select! {
                 biased;
                 () = ended.cancelled() => {}
-                () = keeper.closing.notified() => {}
-                () = keeper.keep() => {}
+                () = core.closing.notified() => {}
+                () = core.keep() => {}
             }
-            keeper.set(ChannelState::Shutdown);
         });
         core
     }
@@ -158,6 +158,14 @@ impl Core {
         self.tasks.token().cancel();
     }
 
+    /// Waits until the channel is closed, and gives what a call says then.
+    pub(super) async fn closed(&self) -> Status {
+        let mut view = self.view.subscribe();
+        // The sender of the view lives as long as this does.
+        drop(view.wait_for(|view| view.state == ChannelState::Shutdown).await);
+        closed()
+    }
+
     /// Gives the connection for a call; where there is none, as long as one may be had.
     pub(super) async fn sender(&self, wait_for_ready: bool) -> Result<SendRequest<Body>, Status> {
         let mut view = self.view.subscribe();
@@ -167,7 +175,7 @@ impl Core {
             match (now.state, now.sender) {
                 (ChannelState::Ready, Some(sender)) if !sender.is_closed() => return Ok(sender),
                 (ChannelState::Ready, _) => self.lost.notify_one(),
-                (ChannelState::Shutdown, _) => return Err(cancelled("the channel was closed")),
+                (ChannelState::Shutdown, _) => return Err(closed()),
                 (ChannelState::TransientFailure, _) if !wait_for_ready => {
                     return Err(unavailable(now.failure));
                 }
@@ -176,7 +184,7 @@ impl Core {
                 (ChannelState::Connecting | ChannelState::TransientFailure, _) => {}
             }
             if view.changed().await.is_err() {
-                return Err(cancelled("the channel was closed"));
+                return Err(closed());
             }
         }
     }
@@ -190,9 +198,10 @@ impl Core {
     /// The same where the library has put the failure into words.
     pub(super) fn torn(&self, said: Status) -> Status {
         if self.state() == ChannelState::Shutdown {
-            return cancelled("the channel was closed");
+            return closed();
         }
-        if said.code() == Code::Unknown {
+        // The library looks at the server's reason for giving up the connection, which is none of the call's.
+        if said.code() == Code::Unknown || is_given_up(&said) {
             return wire::status(ErrorKind::Unavailable, "the connection broke off");
         }
         said
@@ -200,9 +209,8 @@ impl Core {
 
     /// Notes how a call ended that cannot be made again any more.
     pub(super) fn settle(&self, method: Option<&Method>, code: Code) {
-        let policy = method.and_then(|method| method.retry.as_ref());
-        if let (Some(throttle), Some(policy)) = (&self.throttle, policy) {
-            throttle.settle(policy, code);
+        if let Some(throttle) = &self.throttle {
+            throttle.settle(method.and_then(|method| method.retry.as_ref()), code);
         }
     }
 
@@ -246,8 +254,9 @@ impl Core {
         self.set(ChannelState::Idle);
     }
 
-    /// Tries until there is a connection, or until nobody has called for the idle time.
+    /// Tries until there is a connection, or until nobody has called for the idle time since the first try failed.
     async fn connect(&self, waits: &mut Waits) -> Option<SendRequest<Body>> {
+        let mut idle = pin!(self.idle());
         loop {
             // After a failure the state stays until there is a connection (gRPC's "A62").
             if self.state() != ChannelState::TransientFailure {
@@ -286,56 +295,10 @@ impl Core {
             let again = tokio::time::Instant::from_std(begin + wait);
             tokio::select! {
                 biased;
-                () = self.idle() => return None,
+                () = idle.as_mut() => return None,
                 () = tokio::time::sleep_until(again) => {}
             }
         }
-    }
-
-    /// One connection, driven by a task of its own so that its calls outlive a rest.
-    async fn open(&self) -> io::Result<SendRequest<Body>> {
-        // Cut here where nobody waits for it any more.
-        let own = self.cut.child_token();
-        let unwanted = own.clone().drop_guard();
-        let (tell, greeted) = oneshot::channel();
-        let line = Line::new(Greeted::new(self.dialer.dial().await?, tell), own);
-        let args = &self.args;
-        let mut builder = Builder::new(Spawner::new(&self.tasks));
-        builder
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(1024 * 1024)
-            .initial_connection_window_size(2 * 1024 * 1024)
-            .max_header_list_size(args.most_metadata)
-            .keep_alive_interval(args.keepalive_time)
-            .keep_alive_timeout(args.keepalive_timeout)
-            .keep_alive_while_idle(args.keepalive_without_calls);
-        let (sender, connection) = builder
-            .handshake(TokioIo::new(line))
-            .await
-            .map_err(io::Error::other)?;
-        let mut connection = Box::pin(connection);
-        let no_server = || io::Error::other("no HTTP/2 server answers there");
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return Err(ended.err().map_or_else(no_server, io::Error::other)),
-            greeted = greeted => greeted.map_err(|_no_settings| no_server())?,
-        }
-        unwanted.disarm();
-        let ended = self.tasks.token();
-        let lost = Arc::clone(&self.lost);
-        self.tasks
-            .spawn("connection of a channel", Policy::MayEnd, async move {
-                tokio::select! {
-                    biased;
-                    () = ended.cancelled() => {}
-                    ended = connection => if let Err(error) = ended {
-                        tracing::debug!(%error, "a channel's connection ended");
-                    },
-                }
-                // Told to whoever keeps a connection now; it looks whether it is this one.
-                lost.notify_one();
-            });
-        Ok(sender)
     }
 
     /// Waits until no call has run for the idle time.
@@ -345,10 +308,20 @@ impl Core {
             // The sender of the count lives as long as this does.
             drop(active.wait_for(|count| *count == 0).await);
             tokio::select! {
-                () = tokio::time::sleep(self.args.idle) => return,
+                biased;
                 _changed = active.changed() => {}
+                () = tokio::time::sleep(self.args.idle) => return,
             }
         }
+    }
+}
+
+/// The task that keeps the connection. However it ends, also with the runtime under it, nobody waits for it any more.
+struct Keeper(Arc<Core>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.set(ChannelState::Shutdown);
     }
 }
 
@@ -370,6 +343,10 @@ impl Drop for Active {
     fn drop(&mut self) {
         self.0.core.active.send_modify(|count| *count -= 1);
     }
+}
+
+fn closed() -> Status {
+    cancelled("the channel was closed")
 }
 
 fn unavailable(failure: Option<Failure>) -> Status {

@@ -16,7 +16,7 @@ use tonic::{Status, body::Body};
 use super::exchange::given_up;
 
 /// A request's body, and what was sent of it.
-pub(super) struct Kept(Arc<Mutex<State>>);
+pub(crate) struct Kept(Arc<Mutex<State>>);
 
 struct State {
     body: Body,
@@ -35,7 +35,7 @@ struct State {
 
 impl Kept {
     /// Keeps at most so many bytes.
-    pub(super) fn new(body: Body, most: usize) -> Self {
+    pub(crate) fn new(body: Body, most: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
             said: VecDeque::new(),
@@ -50,7 +50,7 @@ impl Kept {
     }
 
     /// The body for a try, from its begin.
-    pub(super) fn turn(&self) -> Turn {
+    pub(crate) fn turn(&self) -> Turn {
         Turn {
             state: Arc::clone(&self.0),
             turn: lock(&self.0).turn,
@@ -58,7 +58,7 @@ impl Kept {
     }
 
     /// Ends the present try's body in an error, if all of it is there for another; else leaves it and gives false.
-    pub(super) fn end_turn(&self) -> bool {
+    pub(crate) fn end_turn(&self) -> bool {
         let mut state = lock(&self.0);
         if state.whole {
             state.turn += 1;
@@ -71,7 +71,7 @@ impl Kept {
     }
 
     /// Forgets what was sent: the present try is the last.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut state = lock(&self.0);
         state.whole = false;
         let at = std::mem::take(&mut state.at);
@@ -125,7 +125,7 @@ impl State {
 }
 
 /// The body of one try.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     state: Arc<Mutex<State>>,
     turn: u32,
 }

@@ -50,7 +50,7 @@ impl Cancel {
     }
 
     /// What ends a call that was given this, besides its own end.
-    pub(super) fn child(&self) -> CancellationToken {
+    pub(crate) fn child(&self) -> CancellationToken {
         self.0.child_token()
     }
 }

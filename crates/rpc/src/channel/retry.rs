@@ -36,11 +36,12 @@ impl Throttle {
         }
     }
 
-    /// Notes how a call of a method with this policy ended that cannot be made again any more.
-    pub(super) fn settle(&self, policy: &Policy, code: Code) {
+    /// Notes how a call ended that cannot be made again any more. What goes well counts of every method; only a policy
+    /// says which failures do.
+    pub(super) fn settle(&self, policy: Option<&Policy>, code: Code) {
         if code == Code::Ok {
             self.went_well();
-        } else if policy.covers(code) {
+        } else if policy.is_some_and(|policy| policy.covers(code)) {
             self.failed();
         }
     }

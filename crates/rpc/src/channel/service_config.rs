@@ -172,6 +172,9 @@ fn thousandths(number: f64, most: u32) -> Option<u32> {
     format!("{scaled:.0}").parse().ok()
 }
 
+/// The most seconds that protobuf's lengths of time have: about 10,000 years.
+const MOST_SECONDS: f64 = 315_576_000_000.0;
+
 /// A length of time in protobuf's JSON form: seconds and an `s`.
 fn length(name: &'static str, text: &str) -> Result<Duration, Fault> {
     let refuse = || field(name, "is not seconds and an `s`, such as \"0.1s\"");
@@ -180,6 +183,9 @@ fn length(name: &'static str, text: &str) -> Result<Duration, Fault> {
         return Err(refuse());
     }
     let seconds: f64 = digits.parse().map_err(|_no_number| refuse())?;
+    if seconds > MOST_SECONDS {
+        return Err(refuse());
+    }
     Duration::try_from_secs_f64(seconds).map_err(|_too_long| refuse())
 }
 

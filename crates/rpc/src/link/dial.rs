@@ -4,16 +4,19 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, client::Resumption};
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use uuid::Uuid;
 
 use super::{FORWARD, Holder, REVERSED, RUN};
 use crate::{
     Channel, ChannelArgs, Error, Target, Trust,
-    connect::{Dialer, house},
+    connect::{Dialer, first_of, house},
 };
 
 /// How fast a link notices that the other side is gone, and how it comes back.
@@ -69,7 +72,6 @@ impl Dial {
         let settings = |protocol| -> Result<Arc<ClientConfig>, Error> {
             let mut config = trust.config_with(protocol, Some(Arc::new(holder.clone())))?;
             config.alpn_protocols.push(run.clone());
-            config.resumption = Resumption::disabled();
             Ok(Arc::new(config))
         };
         let (forward, reversed) = (settings(FORWARD)?, settings(REVERSED)?);
@@ -105,7 +107,8 @@ impl Dial {
     /// Opens one connection over which the other side will call this one.
     pub(super) async fn open_reversed(&self) -> io::Result<TlsStream<TcpStream>> {
         let open = async {
-            let tcp = TcpStream::connect(self.target.address()).await?;
+            let addresses: Vec<_> = lookup_host(self.target.address()).await?.collect();
+            let tcp = first_of(&addresses).await?;
             tcp.set_nodelay(true)?;
             let connector = TlsConnector::from(Arc::clone(&self.reversed));
             let tls = connector.connect(self.name.clone(), tcp).await?;

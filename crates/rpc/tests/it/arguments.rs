@@ -38,11 +38,13 @@ async fn a_channel_names_itself_as_it_was_told_to() {
         .with("grpc.primary_user_agent", "probe/7")
         .unwrap();
     let own = format!("soke/{}", env!("CARGO_PKG_VERSION"));
-    for (args, name) in [(told, "probe/7"), (ChannelArgs::new(), own.as_str())] {
+    // The given name comes first, and the library's own behind it, as with gRPC's other libraries.
+    let both = format!("probe/7 {own}");
+    for (args, name) in [(told, both), (ChannelArgs::new(), own)] {
         let mut client = TestServiceClient::new(channel(&server.target(), args));
         client.empty_call(Empty::default()).await.unwrap();
         let metadata = server.notes.metadata.lock().unwrap().pop().unwrap();
-        assert_eq!(metadata.get("user-agent").unwrap(), name);
+        assert_eq!(metadata.get("user-agent").unwrap(), name.as_str());
     }
 }
 

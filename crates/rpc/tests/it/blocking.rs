@@ -229,3 +229,38 @@ fn an_upload_that_a_thread_gives_up_is_cancelled_and_commits_nothing() {
         assert!(torn, "{:?}", uploads());
     }
 }
+
+#[tokio::test]
+async fn a_channel_whose_thread_is_gone_says_so_instead_of_waiting() {
+    let server = Server::start(Security::Plain).await;
+    let target = server.target();
+    let made = tokio::task::spawn_blocking(move || {
+        let blocking = Blocking::new(&target, &ChannelCredentials::insecure(), ChannelArgs::new()).unwrap();
+        blocking.channel()
+    });
+    let channel = made.await.unwrap();
+    let call = async {
+        let mut client = TestServiceClient::new(channel.clone());
+        client.unary_call(SimpleRequest::default()).await
+    };
+    let answer = tokio::time::timeout(SOON, call).await.expect("it ends");
+    assert_eq!(answer.unwrap_err().code(), Code::Cancelled);
+    assert_eq!(channel.state(true), ChannelState::Shutdown);
+}
+
+#[tokio::test]
+async fn a_blocking_channel_may_be_made_and_dropped_anywhere() {
+    let server = Server::start(Security::Plain).await;
+    let credentials = ChannelCredentials::insecure();
+    let blocking = Blocking::new(&server.target(), &credentials, ChannelArgs::new()).unwrap();
+    let called = tokio::task::spawn_blocking(move || {
+        let mut client = TestServiceClient::new(blocking.channel());
+        let stream = blocking
+            .wait(client.streaming_output_call(sized(&[1, 2])))
+            .unwrap();
+        (blocking.answers(stream.into_inner()), blocking)
+    });
+    // Its own calls are for threads that may wait, its end is not.
+    drop(called.await.unwrap());
+    server.ends(1).await;
+}

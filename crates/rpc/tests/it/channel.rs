@@ -156,6 +156,20 @@ async fn a_channel_that_cannot_connect_tries_again_and_a_call_may_wait_for_it() 
 }
 
 #[tokio::test]
+async fn a_channel_that_cannot_connect_rests_when_nobody_calls() {
+    let barred = Barred::new();
+    // Longer than the waits between its tries.
+    let args = quick().with("grpc.client_idle_timeout_ms", 600).unwrap();
+    let channel = channel(&barred.1, args);
+    assert_eq!(channel.state(true), ChannelState::Idle);
+    eventually("it has failed", || {
+        channel.state(false) == ChannelState::TransientFailure
+    })
+    .await;
+    eventually("idle", || channel.state(false) == ChannelState::Idle).await;
+}
+
+#[tokio::test]
 async fn a_channel_closes_with_a_grace_for_what_runs() {
     let server = Server::start(Security::Plain).await;
     let channel = channel(&server.target(), quick());

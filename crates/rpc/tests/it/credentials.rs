@@ -10,7 +10,7 @@ use rpc::{
     CompositeCallCredentials, Security, SecurityLevel, Target,
 };
 use tonic::{Code, Request, Status, metadata::MetadataMap};
-use wire::grpc::testing::{Empty, test_service_client::TestServiceClient};
+use wire::grpc::testing::{Empty, StreamingOutputCallRequest, test_service_client::TestServiceClient};
 
 use crate::{
     support::{Authority, SOON, ZONE},
@@ -224,4 +224,73 @@ async fn local_credentials_reach_this_machine_only_and_carry_what_may_stay_on_it
         status.message().contains("no address that may be used"),
         "{status}"
     );
+}
+
+/// Never has an answer, or says that all is well where it should fail.
+#[derive(Debug)]
+struct Odd(Option<Status>);
+
+#[tonic::async_trait]
+impl CallCredentials for Odd {
+    async fn metadata(&self, _call: &CallContext) -> Result<MetadataMap, Status> {
+        match &self.0 {
+            Some(status) => Err(status.clone()),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn minimum_security(&self) -> SecurityLevel {
+        SecurityLevel::None
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_credentials_ends_when_its_channel_is_closed() {
+    let server = Server::start(Security::Plain).await;
+    let credentials = ChannelCredentials::insecure().with(Odd(None));
+    let channel = Channel::new(&server.target(), &credentials, ChannelArgs::new()).unwrap();
+    let mut client = TestServiceClient::new(channel.clone());
+    let both = async {
+        tokio::join!(
+            client.empty_call(Empty::default()),
+            channel.close(std::time::Duration::ZERO)
+        )
+    };
+    let ended = tokio::time::timeout(SOON, both).await;
+    let status = ended.expect("both end").0.unwrap_err();
+    assert_eq!(status.code(), Code::Cancelled, "{status}");
+}
+
+#[tokio::test]
+async fn credentials_that_fail_never_make_a_success() {
+    let server = Server::start(Security::Plain).await;
+    let credentials = ChannelCredentials::insecure().with(Odd(Some(Status::ok("as planned"))));
+    let mut client = client(&server.target(), &credentials);
+    let call = client.streaming_output_call(StreamingOutputCallRequest::default());
+    let status = call.await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal, "{status}");
+}
+
+#[tokio::test]
+async fn a_token_s_hosts_may_be_addresses_in_either_spelling() {
+    let authority = Authority::new();
+    // Nobody is there: what the token is for is told before anything connects.
+    for (target, host, goes) in [
+        ("[::1]:1", "::1", true),
+        ("[::1]:1", "[::1]", true),
+        ("127.0.0.1:1", "127.0.0.1", true),
+        ("SOKE.localhost:1", "soke.LOCALHOST", true),
+        ("soke.localhost:1", "soke.localhost:1", false),
+        ("soke.localhost.evil.example:1", "soke.localhost", false),
+        ("[::1]:1", "::", false),
+        ("soke.localhost:1", "", false),
+    ] {
+        let target: Target = target.parse().unwrap();
+        let token = AccessToken::new(TOKEN, &[host]);
+        let mut client = client(&target, &ChannelCredentials::tls(authority.trust()).with(token));
+        let mut request = Request::new(Empty::default());
+        request.set_timeout(std::time::Duration::from_millis(200));
+        let code = client.empty_call(request).await.unwrap_err().code();
+        assert_eq!(code != Code::Unauthenticated, goes, "{target} {host}: {code:?}");
+    }
 }

@@ -549,3 +549,80 @@ async fn no_call_fails_while_connections_are_given_up_under_load() {
         connections()
     );
 }
+
+#[tokio::test]
+async fn a_call_that_waits_to_be_made_again_ends_when_its_channel_is_closed() {
+    let server = Server::start().await;
+    let mut later = Status::unavailable("as planned");
+    later
+        .metadata_mut()
+        .insert("grpc-retry-pushback-ms", "3600000".parse().unwrap());
+    server.plan([later]);
+    let args = repeatable("0.01s");
+    let address = server.serving.address().into();
+    let channel = Channel::new(&address, &ChannelCredentials::insecure(), args).unwrap();
+    let mut client = TestServiceClient::new(channel.clone());
+    let closing = async {
+        eventually("the first try was made", || {
+            !server.failing.tries.lock().unwrap().is_empty()
+        })
+        .await;
+        // Nothing is left to be made again once no more calls are taken: the grace is not waited for.
+        channel.close(Duration::from_secs(3600)).await;
+    };
+    let both = async { tokio::join!(client.unary_call(SimpleRequest::default()), closing) };
+    let (answer, ()) = tokio::time::timeout(SOON, both).await.expect("both end");
+    assert_eq!(answer.unwrap_err().code(), Code::Cancelled);
+    assert_eq!(server.tries(), said(&[0]));
+}
+
+#[tokio::test]
+async fn a_call_that_a_stopping_server_has_not_begun_is_unavailable() {
+    let off = ChannelArgs::new().with("grpc.enable_retries", 0).unwrap();
+    // All is well, and too many of something.
+    for reason in [0, 11] {
+        let gate = Gate::new().await;
+        let mut client = client(&gate.target(), off.clone());
+        let gives_up = async {
+            let mut spoken = Spoken::begin(gate.next().await).await;
+            spoken.call().await;
+            spoken.say(GO_AWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, reason]).await;
+            spoken
+        };
+        let (answer, _spoken) = tokio::join!(client.unary_call(SimpleRequest::default()), gives_up);
+        let status = answer.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable, "{reason}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn every_call_that_goes_well_gives_back_what_failed_ones_have_taken() {
+    let server = Server::start().await;
+    let config = r#"{
+        "methodConfig": [{
+            "name": [{"service": "grpc.testing.TestService", "method": "UnaryCall"}],
+            "retryPolicy": {
+                "maxAttempts": 2, "initialBackoff": "0.001s", "maxBackoff": "1s", "backoffMultiplier": 1,
+                "retryableStatusCodes": ["UNAVAILABLE"]
+            }
+        }],
+        "retryThrottling": {"maxTokens": 4, "tokenRatio": 1}
+    }"#;
+    let mut client = server.client(configured(config));
+    server.plan(unavailable(3));
+    client.unary_call(SimpleRequest::default()).await.unwrap_err();
+    client.unary_call(SimpleRequest::default()).await.unwrap_err();
+    assert_eq!(
+        server.tries(),
+        said(&[0, 1, 0]),
+        "two tokens are gone, then a third"
+    );
+    // Calls of a method that nobody said to be repeatable count as well.
+    for _ in 0..3 {
+        client.empty_call(Empty::default()).await.unwrap();
+    }
+    server.tries();
+    server.plan(unavailable(1));
+    client.unary_call(SimpleRequest::default()).await.unwrap();
+    assert_eq!(server.tries(), said(&[0, 1]));
+}

@@ -128,6 +128,18 @@ fn a_target_is_a_host_and_a_port() {
 }
 
 #[test]
+fn a_server_s_name_is_a_host_name_or_an_address() {
+    let target: Target = "127.0.0.1:7443".parse().unwrap();
+    for fits in ["soke.localhost", "127.0.0.1", "::1", "[::1]", "2001:db8::7"] {
+        target.clone().with_server_name(fits).expect(fits);
+    }
+    for wrong in ["", "a:1", "[::1]:1", "u@h", "::1::", "a/b", "a b"] {
+        let error = target.clone().with_server_name(wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong}");
+    }
+}
+
+#[test]
 fn certificates_that_are_none_are_named() {
     let error = Identity::from_pem("", "").unwrap_err();
     assert!(error.to_string().starts_with("read private key"), "{error}");

@@ -78,6 +78,7 @@ fn what_is_wrong_or_not_done_here_is_refused_by_name() {
         (policy("\"0.1s\"", "\"-1s\""), "initialBackoff"),
         (policy("\"0.1s\"", "\"1.1.1s\""), "initialBackoff"),
         (policy("\"3s\"", "\"99999999999999999999999s\""), "timeout"),
+        (policy("\"3s\"", "\"315576000001s\""), "timeout"),
         (policy("1.6", "0"), "backoffMultiplier"),
         (policy("aborted", "broken"), "broken"),
         (policy("aborted", "OK"), "OK"),
