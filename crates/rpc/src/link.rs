@@ -16,6 +16,7 @@
 //! silent fails when the pings are not answered; the dialling side tries again for ever, with growing, spread
 //! waits.
 
+mod answer;
 mod dial;
 mod door;
 mod holder;

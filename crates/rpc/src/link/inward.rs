@@ -12,7 +12,6 @@ use std::{
 };
 
 use http::{Request, Response, Uri, uri};
-use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::ErrorKind;
@@ -20,21 +19,24 @@ use tasks::{Clock, Tasks};
 use tokio::{net::TcpStream, sync::watch, time::timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
+use tonic::{Status, body::Body};
 use tower::Service;
 
-use super::Admission;
+use super::{Admission, answer::Answer};
 use crate::{
-    Deadline, Limits,
-    body::{Outgoing, expired},
+    CallOptions, Cancel, Deadline, Limits,
+    body::expired,
+    channel::{Kept, Sending, cancelled, is_unseen},
     connection::Spawner,
     deadline::Allowed,
-    details,
     line::Line,
 };
 
 /// How the other end of a link is named in requests; nobody there looks at it.
 const AUTHORITY: &str = "link.invalid";
+
+/// How many bytes of a call's request are kept for when it has to be made once more.
+const MOST_KEPT: usize = 256 * 1024;
 
 /// The reversed connections that stand, by the name of their holder. Clones share them.
 #[derive(Clone, Default)]
@@ -214,8 +216,10 @@ pub(crate) async fn hold(
 }
 
 /// A channel to one holder over whichever of its connections live. A call without any, or whose connection breaks,
-/// ends with UNAVAILABLE; a call that was not sent yet is sent over another. Deadlines are kept as in
-/// [`crate::Channel`].
+/// ends with UNAVAILABLE; a call that was not sent yet is sent over another, and one that the other side says it has
+/// not seen is made once more. A call ends as a whole and at its deadline as in [`crate::Channel`]. Of its
+/// [`CallOptions`], `deadline`, `cancel` and what compresses its request are heeded: there is nothing to wait for, and who
+/// calls over a link is proved.
 #[derive(Debug, Clone)]
 pub struct Reach {
     links: Links,
@@ -230,28 +234,64 @@ impl Reach {
         self.links.live(&self.holder) > 0
     }
 
-    async fn send(self, mut request: Request<Body>) -> Response<Body> {
+    /// Makes the call, and once more where the other side says that it has not seen it.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let (head, body) = request.into_parts();
+        let kept = Kept::new(body, MOST_KEPT);
+        let mut again = true;
+        loop {
+            let request = Request::from_parts(head.clone(), Body::new(kept.turn()));
+            match self.attempt(request).await {
+                Err(Failed::Sent(error)) if again && is_unseen(&error) && kept.end_turn() => again = false,
+                Err(failed) => {
+                    kept.forget();
+                    return Err(failed.into());
+                }
+                Ok(response) => {
+                    kept.forget();
+                    return Ok(response.map(Body::new));
+                }
+            }
+        }
+    }
+
+    /// Makes the call once, over the first connection that takes it.
+    async fn attempt(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Failed> {
         let mut tried = Vec::new();
         while let Some(mut member) = self.links.pick(&self.holder, &tried) {
             tried.push(member.number);
             match member.sender.try_send_request(request).await {
-                Ok(mut response) => {
-                    details::check(response.headers_mut());
-                    let read = |body: Incoming| Body::new(body.map_frame(details::checked).map_err(broke));
-                    return response.map(read);
-                }
+                Ok(response) => return Ok(response),
                 Err(mut failed) => match failed.take_message() {
                     Some(back) => request = back,
-                    None => return broke(failed.into_error()).into_http(),
+                    None => return Err(Failed::Sent(failed.into_error())),
                 },
             }
         }
-        wire::status(ErrorKind::Unavailable, "no link to this machine stands").into_http()
+        Err(Failed::NoLink)
     }
 }
 
-fn broke(error: hyper::Error) -> tonic::Status {
-    tracing::debug!(%error, "a call over a link broke off");
+/// Why a call has no answer.
+enum Failed {
+    NoLink,
+    /// It was on its way.
+    Sent(hyper::Error),
+}
+
+impl From<Failed> for Status {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::NoLink => wire::status(ErrorKind::Unavailable, "no link to this machine stands"),
+            Failed::Sent(error) => {
+                tracing::debug!(%error, "a call over a link broke off");
+                broke()
+            }
+        }
+    }
+}
+
+pub(super) fn broke() -> Status {
     wire::status(ErrorKind::Unavailable, "the link to this machine broke")
 }
 
@@ -267,16 +307,38 @@ impl Service<Request<Body>> for Reach {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = absolute(path);
-        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, Allowed::default());
+        let options: CallOptions = request.extensions_mut().remove().unwrap_or_default();
+        let allowed = Allowed {
+            until: options.deadline,
+            ..Allowed::default()
+        };
+        let deadline = Deadline::of_outgoing(request.headers_mut(), &self.clock, allowed);
+        let token = options
+            .cancel
+            .as_ref()
+            .map_or_else(CancellationToken::new, Cancel::child);
+        let (mut head, body) = request.into_parts();
+        let body = Sending::new(body, false, &options, &token, &mut head.headers);
+        let request = Request::from_parts(head, Body::new(body));
         let reach = self.clone();
         Box::pin(async move {
-            let Some(deadline) = deadline else {
-                return Ok(reach.send(request).await);
+            // Whoever leaves the call, or its answer, ends what it still sends.
+            let ending = token.clone().drop_guard();
+            let passed = async {
+                match &deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline.at().into()).await,
+                    None => std::future::pending().await,
+                }
             };
-            let until = tokio::time::Instant::from_std(deadline.at());
-            Ok(match tokio::time::timeout_at(until, reach.send(request)).await {
-                Ok(response) => response.map(|body| Body::new(Outgoing::new(body, &deadline))),
-                Err(_elapsed) => expired().into_http(),
+            let answered = tokio::select! {
+                biased;
+                () = token.cancelled() => Err(cancelled("the call was cancelled")),
+                () = passed => Err(expired()),
+                answered = reach.send(request) => answered,
+            };
+            Ok(match answered {
+                Ok(response) => Answer::watch(response, (&token, ending), deadline.as_ref()),
+                Err(status) => status.into_http(),
             })
         })
     }

@@ -2,7 +2,7 @@
 
 use tasks::{Policy, Tasks};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -64,11 +64,11 @@ impl Gate {
 }
 
 /// A server's side of a connection, spoken frame by frame.
-pub(crate) struct Spoken(TcpStream);
+pub(crate) struct Spoken<S = TcpStream>(S);
 
-impl Spoken {
+impl<S: AsyncRead + AsyncWrite + Unpin> Spoken<S> {
     /// Takes what the client sends first, and sends SETTINGS.
-    pub(crate) async fn begin(mut stream: TcpStream) -> Self {
+    pub(crate) async fn begin(mut stream: S) -> Self {
         let mut preface = [0; PREFACE.len()];
         stream.read_exact(&mut preface).await.unwrap();
         assert_eq!(preface, PREFACE);

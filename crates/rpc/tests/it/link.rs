@@ -52,17 +52,17 @@ impl Judge for Ledger {
 }
 
 /// The side that listens.
-struct Hub {
-    authority: Authority,
-    serving: Serving,
+pub(crate) struct Hub {
+    pub(crate) authority: Authority,
+    pub(crate) serving: Serving,
     seen: Arc<Seen>,
-    links: Links,
+    pub(crate) links: Links,
     ledger: Ledger,
     tasks: Tasks,
 }
 
 impl Hub {
-    async fn start(limits: Limits) -> Self {
+    pub(crate) async fn start(limits: Limits) -> Self {
         let (authority, tasks, links) = (Authority::new(), Tasks::new(), Links::new());
         let ledger = Ledger::default();
         let door = Door::new(&authority.pem(), Arc::new(ledger.clone()), links.clone()).unwrap();
@@ -79,25 +79,25 @@ impl Hub {
         }
     }
 
-    fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         Target::from(self.serving.address())
             .with_server_name(ZONE)
             .unwrap()
     }
 
-    fn reached(&self) -> TestServiceClient<Reach> {
+    pub(crate) fn reached(&self) -> TestServiceClient<Reach> {
         TestServiceClient::new(self.links.reach("one"))
     }
 
-    async fn until_live(&self, connections: usize) {
+    pub(crate) async fn until_live(&self, connections: usize) {
         eventually("the links stand", || self.links.live("one") == connections).await;
     }
 }
 
 /// The side that dials.
-struct Far {
+pub(crate) struct Far {
     dial: Dial,
-    seen: Arc<Seen>,
+    pub(crate) seen: Arc<Seen>,
     tasks: Tasks,
 }
 
@@ -118,7 +118,7 @@ impl Far {
         Self { dial, seen, tasks }
     }
 
-    fn of(hub: &Hub) -> Self {
+    pub(crate) fn of(hub: &Hub) -> Self {
         Self::start(hub.target(), &hub.authority, &hub.authority, 1)
     }
 
@@ -134,7 +134,7 @@ fn service() -> (Calls, Arc<Seen>) {
     (Calls::new(routes, CallLimits::default()), seen)
 }
 
-fn parts(count: usize, size: i32) -> StreamingOutputCallRequest {
+pub(crate) fn parts(count: usize, size: i32) -> StreamingOutputCallRequest {
     let one = ResponseParameters {
         size,
         ..ResponseParameters::default()

@@ -42,6 +42,8 @@ mod late;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod link_calls;
+#[cfg(test)]
 mod listener;
 #[cfg(test)]
 mod options;
