@@ -11,4 +11,6 @@ mod numbering;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod reflection;
+#[cfg(test)]
 mod story;
