@@ -21,8 +21,8 @@ use wire::{
 };
 
 use crate::{
+    grpc_page::{PAGE, block},
     harness::{LONG, SOKE, Said, finished, is_full, run},
-    story::alone,
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -78,20 +78,32 @@ impl Folder {
         self.folder.path().join(name)
     }
 
-    /// Makes a fresh virtual environment with the document's two lines, and works with that from here on.
-    fn install(&mut self) {
-        let pip = "venv/bin/pip --quiet --disable-pip-version-check";
-        for line in [
-            "python3 -m venv venv".to_owned(),
-            format!("{pip} install grpcio"),
-            format!("{pip} install grpcio-tools"),
-        ] {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &line]).current_dir(self.folder.path());
-            let said = run(shell, "", LONG * 5);
-            assert_eq!(said.code, Some(0), "{line}: {said:?}");
+    /// Does the steps of docs/grpc.md up to the last, which is given. Everyday runs have an environment already.
+    fn follow(&mut self) -> &'static str {
+        let steps = block("python3 -m venv ");
+        let (before, last) = steps.rsplit_once('\n').expect("several lines");
+        let path = std::env::var_os("PATH").expect("a path");
+        let mut path = path.into_string().expect("UTF-8");
+        let mut lines: Vec<&str> = before.lines().collect();
+        if is_full() {
+            self.python = self.path("venv/bin/python");
+        } else {
+            lines.retain(|line| line.starts_with("python -m grpc_tools.protoc "));
+            path = format!("{}:{path}", self.programs().display());
         }
-        self.python = self.path("venv/bin/python");
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-euo", "pipefail", "-c", &lines.join("\n")])
+            .env("PATH", path)
+            .current_dir(self.folder.path());
+        let said = run(shell, "", LONG * 5);
+        assert_eq!(said.code, Some(0), "{lines:?}: {said:?}");
+        last
+    }
+
+    /// Where Python and what was installed with it is.
+    fn programs(&self) -> &Path {
+        self.python.parent().expect("a folder")
     }
 
     /// Has the document's line make the modules of a .proto file.
@@ -119,11 +131,27 @@ impl Folder {
     fn surround(&self, command: &mut Command) {
         command
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env(
+                "PATH",
+                format!(
+                    "{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                    self.programs().display()
+                ),
+            )
             .env("PYTHONPATH", "./protos")
             .env("PYTHONIOENCODING", "utf-8")
             .current_dir(self.folder.path());
     }
+}
+
+/// A command in a network of its own, where port 50051 is free: what is started together shares it.
+pub(crate) fn alone(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--net", "--", "sh", "-c", script]);
+    command
 }
 
 #[test]
@@ -133,10 +161,7 @@ fn the_documents_own_steps_end_with_its_line_and_ctrl_c_stops_either_server() {
         return;
     }
     let mut folder = Folder::make();
-    if is_full() {
-        folder.install();
-    }
-    folder.generate("helloworld");
+    let client = folder.follow();
     let python = folder.python.display();
     for server in [
         format!("{SOKE} greeter"),
@@ -147,16 +172,18 @@ fn the_documents_own_steps_end_with_its_line_and_ctrl_c_stops_either_server() {
             "set -m; stands() {{ (exec 3<>/dev/tcp/127.0.0.1/50051) 2> /dev/null; }}\n\
              ip link set lo up 2> /dev/null || ifconfig lo up; {server} > server.out & server=$!\n\
              for try in $(seq 300); do stands && break; sleep 0.1; done\n\
-             {python} -B greeter_client.py || exit 1\n\
+             {client} || exit 1\n\
              kill -INT $server; wait $server; echo \"ended with $?\"; stands || echo gone"
         );
         let mut command = alone(&format!("exec bash -c '{script}'"));
         folder.surround(&mut command);
         let said = run(command, "", LONG);
-        let wanted = "接收到服务端的响应: Hello,张三!\nended with 0\ngone\n";
+        let line = "接收到服务端的响应: Hello,张三!";
+        assert!(PAGE.contains(&format!("It prints `{line}`.")), "the page says so");
+        let wanted = format!("{line}\nended with 0\ngone\n");
         assert_eq!(
             (said.code, said.out.as_str()),
-            (Some(0), wanted),
+            (Some(0), wanted.as_str()),
             "{server}: {said:?}"
         );
     }

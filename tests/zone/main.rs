@@ -15,6 +15,7 @@ mod first_run;
 mod foreign_client;
 mod greeter;
 mod grid;
+mod grpc_page;
 mod hostile;
 mod interop;
 mod kapi;

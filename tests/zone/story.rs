@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use testbed::Postgres;
 
-use crate::harness::{Far, Invitation, LONG, SOKE, Zone, is_full, run};
+use crate::harness::{Far, Invitation, LONG, Zone, is_full, run};
 
 const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/story");
 
@@ -312,42 +312,4 @@ fn a_stranger_who_follows_the_readme_in_an_empty_root_is_content() {
     );
     assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.errors);
     assert!(said.out.ends_with("the stranger is content\n"), "{}", said.out);
-}
-
-/// A command in a network of its own, where port 50051 is free: what is started together shares it.
-pub(crate) fn alone(script: &str) -> Command {
-    let mut command = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.args(["--net", "--", "sh", "-c", script]);
-    command
-}
-
-#[test]
-fn the_grpc_documents_client_cannot_tell_sokes_greeter_from_the_documents_own() {
-    if run(alone("true"), "", LONG).code != Some(0) {
-        // Not everybody may make a network.
-        return;
-    }
-    let python = tools().join("venv/bin/python");
-    let (python, stubs) = (python.display(), tools().join("python"));
-    let own = format!("{SOKE} greeter");
-    let documents = format!("{python} -B {PROGRAMS}/python/helloworld_server.py");
-    for server in [own, documents] {
-        // The client waits until the server stands; the server ends with the shell that started it.
-        let script = format!(
-            "ip link set lo up 2> /dev/null || ifconfig lo up; {server} > /dev/null & \
-             {python} -B {PROGRAMS}/python/helloworld_client.py; code=$?; kill $!; wait; exit $code"
-        );
-        let mut command = alone(&script);
-        command
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("PYTHONPATH", &stubs)
-            .env("PYTHONIOENCODING", "utf-8");
-        let said = run(command, "", LONG);
-        let wanted = (Some(0), "接收到服务端的响应: Hello,张三!\n");
-        assert_eq!((said.code, said.out.as_str()), wanted, "{server}: {said:?}");
-    }
 }

@@ -1,11 +1,23 @@
 //! The examples of docs/grpc.md: each does what the page says, and the page shows its text.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
-use rpc::{CallLimits, End, Limits, ListenAddress, Security, Serving, Workers};
+use rpc::{
+    CallLimits, Channel, ChannelArgs, ChannelCredentials, End, Limits, ListenAddress, Security, Serving,
+    Target, Workers,
+};
 use tasks::Tasks;
-use tonic::Code;
-use wire::hello::hello_service_server::HelloService;
+use tonic::{Code, Request, Response, Status};
+use wire::hello::{
+    HelloRequest, HelloResponse, hello_service_client::HelloServiceClient, hello_service_server::HelloService,
+};
 
 use crate::{
     hello::{
@@ -119,13 +131,46 @@ async fn cancelling_undoes_nothing_already_done() {
     assert_eq!(*guests.lock().unwrap(), ["Ada"], "what was done before stays");
 }
 
-/// The fenced blocks of Rust on the page.
-fn blocks(page: &str) -> Vec<String> {
+/// Says hello when it is asked for the third time, and before that it is not there.
+struct Late(AtomicU32);
+
+#[tonic::async_trait]
+impl HelloService for Late {
+    async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+        let times = self.0.fetch_add(1, Ordering::Relaxed);
+        let reply = request.into_inner().greeting;
+        match times {
+            0 | 1 => Err(Status::unavailable("come again")),
+            _ => Ok(Response::new(HelloResponse { reply })),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_s_service_configuration_has_its_method_called_again() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("../../docs/grpc.md")).unwrap();
+    let [config] = blocks(&page, "json").try_into().unwrap();
+    let tasks = Tasks::new();
+    let serving = plain(Late(AtomicU32::new(0)), &tasks).await;
+    let args = ChannelArgs::new().with("grpc.service_config", config.as_str());
+    let target = Target::from(serving.address());
+    let channel = Channel::new(&target, &ChannelCredentials::insecure(), args.unwrap()).unwrap();
+    let greeting = "Ada".to_owned();
+    let reply = HelloServiceClient::new(channel)
+        .say_hello(HelloRequest { greeting })
+        .await;
+    assert_eq!(reply.unwrap().into_inner().reply, "Ada");
+}
+
+/// The fenced blocks of a language on the page.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let begin = format!("```{language}");
     let mut blocks = Vec::new();
     let mut open: Option<String> = None;
     for line in page.lines() {
         match (line, &mut open) {
-            ("```rust", None) => open = Some(String::new()),
+            (line, None) if line == begin => open = Some(String::new()),
             ("```", Some(_)) => blocks.extend(open.take()),
             (line, Some(text)) => {
                 text.push_str(line);
@@ -141,7 +186,7 @@ fn blocks(page: &str) -> Vec<String> {
 fn the_page_on_grpc_shows_exactly_the_text_of_every_example() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("../../docs/grpc.md")).unwrap();
-    let mut shown = blocks(&page);
+    let mut shown = blocks(&page, "rust");
     for entry in fs::read_dir(root.join("examples/hello")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
