@@ -145,7 +145,9 @@ async fn initial_metadata_goes_out_before_the_first_message_of_the_request() {
     let server = Server::start_with(Security::Plain, None, |calls| {
         calls.with_greeting(|call, metadata| {
             let name = metadata.get("x-name")?.to_str().ok()?.to_owned();
-            Some(one("x-greeting", &format!("{name} {}", call.method())))
+            let left = call.deadline()?.time_remaining();
+            let in_time = left > Duration::from_secs(5) && left <= Duration::from_secs(10);
+            Some(one("x-greeting", &format!("{name} {} {in_time}", call.method())))
         })
     })
     .await;
@@ -154,13 +156,16 @@ async fn initial_metadata_goes_out_before_the_first_message_of_the_request() {
     let mut request = post("/grpc.testing.TestService/UnaryCall");
     *request.body_mut() = body;
     request.headers_mut().insert("x-name", "Ada".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("grpc-timeout", "10S".parse().unwrap());
     let answer = timeout(SOON, sender.send_request(request))
         .await
         .expect("headers come")
         .unwrap();
     assert_eq!(
         answer.headers()["x-greeting"],
-        "Ada /grpc.testing.TestService/UnaryCall"
+        "Ada /grpc.testing.TestService/UnaryCall true"
     );
     feed.send(framed(false, &SimpleRequest::default().encode_to_vec()))
         .await
