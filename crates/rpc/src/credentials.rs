@@ -21,7 +21,7 @@ use crate::{
 /// What a call credential sees of the call that it goes along with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallContext {
-    /// Scheme, host and service: `https://host:port/package.Service`.
+    /// Scheme, host and service: `https://host:port/package.Service`, without the port where it is TLS's own, 443.
     pub service_url: String,
     /// The method's name within its service.
     pub method: String,
@@ -224,6 +224,11 @@ impl CallContext {
         let (service, method) = uri.path().rsplit_once('/').unwrap_or_default();
         let scheme = uri.scheme_str().unwrap_or_default();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
+        // As gRPC writes it: tokens are made for the name without the port that goes without saying.
+        let authority = match scheme {
+            "https" => authority.strip_suffix(":443").unwrap_or(authority),
+            _ => authority,
+        };
         Self {
             service_url: format!("{scheme}://{authority}{service}"),
             method: method.to_owned(),

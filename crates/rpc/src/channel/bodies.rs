@@ -218,6 +218,11 @@ impl Receiving {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.messages.feed(data),
                     Err(trailers) => {
+                        let status = trailers.trailers_ref().and_then(|said| said.get(STATUS));
+                        if self.messages.is_inside() && status.is_some_and(|code| code == "0") {
+                            let text = "the answer ended inside a message";
+                            return Poll::Ready(Some(Err(wire::status(ErrorKind::Internal, text))));
+                        }
                         self.ended = true;
                         return Poll::Ready(Some(Ok(details::checked(trailers))));
                     }

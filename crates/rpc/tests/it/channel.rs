@@ -19,7 +19,7 @@ use wire::grpc::testing::{
 };
 
 use crate::{
-    gate::Gate,
+    gate::{Gate, Spoken},
     support::{SOON, eventually},
     talker::Server,
 };
@@ -406,4 +406,27 @@ async fn a_channel_is_ready_once_the_server_has_sent_its_settings() {
         never = lead_on => match never {},
     }
     drop((silent, other));
+}
+
+#[tokio::test]
+async fn a_channel_is_idle_once_its_server_gives_the_connection_up() {
+    use ChannelState::{Connecting, Idle, Ready};
+    let (server, tasks) = (Server::start(Security::Plain).await, Tasks::new());
+    let gate = Gate::new().await;
+    let channel = channel(&gate.target(), quick());
+    let seen = followed(&channel, &tasks);
+    assert_eq!(channel.state(true), Idle);
+    let mut spoken = Spoken::begin(gate.next().await).await;
+    eventually("ready", || channel.state(false) == Ready).await;
+    // GOAWAY, on a connection that stays open.
+    spoken.say(7, 0, 0, &[0; 8]).await;
+    eventually("idle", || channel.state(false) == Idle).await;
+    assert!(!gate.has_next().await, "nobody calls: nothing connects");
+    let mut client = TestServiceClient::new(channel.clone());
+    let leads_on = async { gate.onward(gate.next().await, server.serving.address()) };
+    let (answer, _way) = tokio::join!(client.empty_call(Empty::default()), leads_on);
+    answer.unwrap();
+    eventually("it tells of its states", || seen.lock().unwrap().len() >= 6).await;
+    let states = seen.lock().unwrap().clone();
+    assert_eq!(states, [Idle, Connecting, Ready, Idle, Connecting, Ready]);
 }

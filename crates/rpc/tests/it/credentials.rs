@@ -294,3 +294,35 @@ async fn a_token_s_hosts_may_be_addresses_in_either_spelling() {
         assert_eq!(code != Code::Unauthenticated, goes, "{target} {host}: {code:?}");
     }
 }
+
+#[tokio::test]
+async fn a_credential_sees_the_service_s_address_as_grpc_writes_it() {
+    let authority = Authority::new();
+    for (target, url) in [
+        (
+            "soke.localhost:443",
+            "https://soke.localhost/grpc.testing.TestService",
+        ),
+        (
+            "soke.localhost:4430",
+            "https://soke.localhost:4430/grpc.testing.TestService",
+        ),
+        ("[::1]:443", "https://[::1]/grpc.testing.TestService"),
+    ] {
+        let target: Target = target.parse().unwrap();
+        let credentials = ChannelCredentials::tls(authority.trust()).with(Telling);
+        let status = client(&target, &credentials).empty_call(Empty::default()).await;
+        assert_eq!(status.unwrap_err().message(), url);
+    }
+}
+
+/// Refuses every call with the address that it was told.
+#[derive(Debug)]
+struct Telling;
+
+#[tonic::async_trait]
+impl CallCredentials for Telling {
+    async fn metadata(&self, call: &CallContext) -> Result<MetadataMap, Status> {
+        Err(Status::aborted(call.service_url.clone()))
+    }
+}

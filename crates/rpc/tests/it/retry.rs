@@ -626,3 +626,29 @@ async fn every_call_that_goes_well_gives_back_what_failed_ones_have_taken() {
     client.unary_call(SimpleRequest::default()).await.unwrap();
     assert_eq!(server.tries(), said(&[0, 1]));
 }
+
+#[tokio::test]
+async fn an_answer_that_ends_inside_a_message_is_no_success() {
+    let gate = Gate::new().await;
+    let mut client = client(&gate.target(), ChannelArgs::new());
+    let answers = async {
+        let mut spoken = Spoken::begin(gate.next().await).await;
+        let head = [vec![0x88], literal("content-type", "application/grpc")].concat();
+        let call = spoken.call().await;
+        spoken.say(1, 4, call, &head).await;
+        // A whole message, and the begin of one of ten bytes.
+        spoken.say(0, 0, call, &[0; 5]).await;
+        spoken.say(0, 0, call, &[0, 0, 0, 0, 10, 1, 2]).await;
+        spoken.say(1, 5, call, &literal("grpc-status", "0")).await;
+        spoken
+    };
+    let asked = async {
+        let call = client.streaming_output_call(StreamingOutputCallRequest::default());
+        let mut stream = call.await.unwrap().into_inner();
+        assert!(stream.message().await.unwrap().is_some());
+        stream.message().await.unwrap_err()
+    };
+    let both = tokio::time::timeout(SOON, async { tokio::join!(answers, asked) });
+    let (_spoken, status) = both.await.expect("it ends");
+    assert_eq!(status.code(), Code::Internal, "{status}");
+}
