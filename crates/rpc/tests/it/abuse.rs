@@ -40,6 +40,8 @@ struct Bounds {
     threads: usize,
     /// Whether the attack consists in what stays, once the deeds are done.
     stays: bool,
+    /// How many connections have to stand all the time; where they do not, nothing was seen.
+    held: usize,
     /// Whether the server ends the connections of those who do it.
     ends: bool,
 }
@@ -109,11 +111,16 @@ async fn withstand(what: &str, way: Way, notice: Notice, bounds: Bounds, attack:
         let (more_deeds, more_connections) = running.done();
         (deeds, connections) = (deeds + more_deeds, connections + more_connections);
         attackers += bounds.threads;
+        let held = server.files();
         drop(running);
         let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
         println!("{what}: round {round}: {quiet:?} without, {beside:?} beside it ({ratio:.2})");
-        // Where the attackers got no processor meanwhile, nothing was seen.
-        if ratio < best.0 && (bounds.stays || more_deeds > already) {
+        // Where the attackers got no processor meanwhile, or what they hold was closed, nothing was seen.
+        let goes_on = match bounds.stays {
+            true => held >= files + bounds.held,
+            false => more_deeds > already,
+        };
+        if ratio < best.0 && goes_on {
             best = (ratio, quiet, beside);
         }
         // In the ordinary run the first round that shows it is enough.

@@ -10,6 +10,7 @@ use std::{
 use rpc::{Channel, Limits, Security, Target, Trust};
 use wire::grpc::testing::test_service_client::TestServiceClient;
 
+use super::crowd::few_files;
 use crate::support::{Authority, Server, ZONE};
 
 /// Set for the process that serves; says how.
@@ -24,6 +25,8 @@ const MARK: &str = "serves: ";
 pub(crate) enum Way {
     Plain,
     Tls,
+    /// Plainly, by a server that may open few files.
+    FewFiles,
 }
 
 /// No test of its own: the process that the others start. It ends with the process that has started it.
@@ -37,9 +40,11 @@ async fn a_server_where_one_is_asked_for() {
         Some("tls") => authority.tls(),
         _ => Security::Plain,
     };
-    // More places than silent connections, so that these are held and not sent away.
+    // More places than silent connections, and more time, so that these are held and not sent away.
     let limits = Limits {
         connections: 8192,
+        handshake: Duration::from_secs(15),
+        head: Duration::from_secs(15),
         ..Limits::default()
     };
     let server = Server::start(security, limits).await;
@@ -61,12 +66,22 @@ pub(crate) struct Apart {
 
 impl Apart {
     pub(crate) fn start(way: Way) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let own = std::env::current_exe().unwrap();
+        let mut server = match way {
+            Way::Plain | Way::Tls => Command::new(own),
+            Way::FewFiles => {
+                let script = format!("ulimit -n {} && exec \"$0\" \"$@\"", few_files());
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &script]).arg(own);
+                shell
+            }
+        };
+        let mut child = server
             .args([NAME, "--exact", "--nocapture", "--test-threads=1"])
             .env(
                 ASKED,
                 match way {
-                    Way::Plain => "plain",
+                    Way::Plain | Way::FewFiles => "plain",
                     Way::Tls => "tls",
                 },
             )
@@ -81,7 +96,7 @@ impl Apart {
         let said = said.expect("the server says where it is");
         let (address, pem) = said.split_once(' ').unwrap();
         let trust = match way {
-            Way::Plain => Trust::Plaintext,
+            Way::Plain | Way::FewFiles => Trust::Plaintext,
             Way::Tls => Trust::Authority {
                 pem: pem.replace('|', "\n"),
             },

@@ -149,7 +149,7 @@ impl Line {
     }
 }
 
-fn pause() {
+pub(super) fn pause() {
     // may sleep: the attacker waits for the server, which it cannot look into
     std::thread::sleep(Duration::from_millis(1));
 }

@@ -8,7 +8,7 @@ use wire::grpc::testing::{ResponseParameters, StreamingOutputCallRequest};
 use super::{
     Bounds, Notice,
     apart::Way,
-    attack::{Attacker, Line},
+    attack::{Attacker, Line, pause},
     is_full, withstand,
 };
 use crate::raw::{PREFACE, frame, head};
@@ -16,28 +16,49 @@ use crate::raw::{PREFACE, frame, head};
 /// The first bytes of a TLS hello that says it goes on for 512 bytes.
 const HALF_A_HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
 
+/// How many connections are opened without a pause.
+const AT_ONCE: usize = 4;
+
 /// How many connections say nothing.
 fn silent() -> u64 {
     if is_full() { 5000 } else { 500 }
 }
 
+/// How many connections are opened at a server that may open fewer files.
+fn idle() -> u64 {
+    if is_full() { 10 * few_files() / 4 } else { 600 }
+}
+
+/// How many files that server may open, each of its connections included.
+pub(super) fn few_files() -> u64 {
+    if is_full() { 1024 } else { 256 }
+}
+
 fn silence(attacker: &Attacker) {
-    hold(attacker, &[]);
+    hold(attacker, &[], silent());
 }
 
 fn half_hellos(attacker: &Attacker) {
-    hold(attacker, HALF_A_HELLO);
+    hold(attacker, HALF_A_HELLO, silent());
 }
 
-/// Holds as many connections as there are to be, and opens one again when the server has closed it.
-fn hold(attacker: &Attacker, first: &[u8]) {
+fn more_than_files(attacker: &Attacker) {
+    hold(attacker, &[], idle());
+}
+
+/// Opens as many connections, each with these first bytes, and keeps its side of them open.
+fn hold(attacker: &Attacker, first: &[u8], count: u64) {
     let mut held: Vec<TcpStream> = Vec::new();
-    while attacker.goes_on() && u64::try_from(held.len()).unwrap() < silent() {
+    while attacker.goes_on() && u64::try_from(held.len()).unwrap() < count {
         if let Ok(mut tcp) = TcpStream::connect(attacker.address)
             && tcp.write_all(first).is_ok()
         {
             held.push(tcp);
             attacker.count(1);
+        }
+        // More at once than wait to be accepted would be put off for a second each, and the first be gone by then.
+        if held.len().is_multiple_of(AT_ONCE) {
+            pause();
         }
     }
     attacker.wait();
@@ -115,10 +136,32 @@ async fn j13_silent_connections_cost_newcomers_little() {
         memory: if is_full() { 128 } else { 64 },
         threads: 1,
         stays: true,
+        held: usize::try_from(silent()).unwrap(),
         ends: false,
     };
     withstand("silent", Way::Tls, Notice::Newcomer, bounds(), silence).await;
     withstand("half a hello", Way::Tls, Notice::Newcomer, bounds(), half_hellos).await;
+}
+
+#[tokio::test]
+async fn g10_more_idle_connections_than_files_cost_newcomers_little() {
+    let bounds = Bounds {
+        deeds: idle(),
+        memory: 64,
+        threads: 1,
+        stays: true,
+        // Half of its files are for connections; the older ones of these had to go.
+        held: usize::try_from(few_files() / 3).unwrap(),
+        ends: false,
+    };
+    withstand(
+        "more than files",
+        Way::FewFiles,
+        Notice::Newcomer,
+        bounds,
+        more_than_files,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -128,6 +171,7 @@ async fn j13_hellos_in_single_bytes_cost_newcomers_little() {
         memory: 64,
         threads: 1,
         stays: true,
+        held: 0,
         ends: false,
     };
     withstand(
@@ -147,6 +191,7 @@ async fn g09_windows_that_stay_shut_cost_others_little() {
         memory: 256,
         threads: 1,
         stays: true,
+        held: 0,
         ends: false,
     };
     withstand("shut windows", Way::Plain, Notice::Call, bounds, shut_windows).await;
@@ -159,6 +204,7 @@ async fn g10_messages_that_stay_half_cost_others_little() {
         memory: 256,
         threads: 1,
         stays: true,
+        held: 0,
         ends: false,
     };
     withstand("half messages", Way::Plain, Notice::Call, bounds, half_messages).await;

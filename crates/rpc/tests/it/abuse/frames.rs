@@ -11,6 +11,7 @@ const FLOOD: Bounds = Bounds {
     memory: 64,
     threads: 1,
     stays: false,
+    held: 0,
     ends: true,
 };
 

@@ -157,6 +157,7 @@ fn bounds(memory: u64) -> Bounds {
         memory,
         threads: 1,
         stays: false,
+        held: 0,
         ends: false,
     }
 }
