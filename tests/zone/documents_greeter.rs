@@ -172,7 +172,7 @@ fn the_documents_own_steps_end_with_its_line_and_ctrl_c_stops_either_server() {
             "set -m; stands() {{ (exec 3<>/dev/tcp/127.0.0.1/50051) 2> /dev/null; }}\n\
              ip link set lo up 2> /dev/null || ifconfig lo up; {server} > server.out & server=$!\n\
              for try in $(seq 300); do stands && break; sleep 0.1; done\n\
-             {client} || exit 1\n\
+             {client} || {{ kill $server; exit 1; }}\n\
              kill -INT $server; wait $server; echo \"ended with $?\"; stands || echo gone"
         );
         let mut command = alone(&format!("exec bash -c '{script}'"));

@@ -114,10 +114,11 @@ fn the_page_explains_every_option_of_the_greeter_and_names_none_that_is_not_ther
 /// A script that has a server stand while something else runs.
 fn beside(server: &str, port: u16, rest: &str) -> String {
     format!(
-        "set -euo pipefail\nip link set lo up 2> /dev/null || ifconfig lo up\n{server} &\n\
+        "set -euo pipefail\nip link set lo up 2> /dev/null || ifconfig lo up\n{server} & server=$!\n\
+         trap 'kill $server 2> /dev/null || :' EXIT\n\
          stands() {{ (exec 3<>/dev/tcp/127.0.0.1/{port}) 2> /dev/null; }}\n\
          for try in $(seq 300); do stands && break; sleep 0.1; done\n\
-         {rest}\nkill $!\nwait\n"
+         {rest}\nkill $server\nwait $server\n"
     )
 }
 

@@ -12,7 +12,7 @@ mod table;
 
 use std::{collections::BTreeMap, process::Command};
 
-use crate::harness::{LONG, SOKE, is_full, run as run_command};
+use crate::harness::{LONG, SOKE, Said, is_full, run};
 use material::Material;
 use peers::{Column, Outcome, go_is_there};
 use table::Table;
@@ -41,7 +41,7 @@ impl Mode {
 type Seen = BTreeMap<(Column, &'static str), BTreeMap<Mode, Outcome>>;
 
 /// Runs every cell of the table in these modes.
-fn run(modes: &[Mode]) -> Seen {
+fn run_all(modes: &[Mode]) -> Seen {
     let material = Material::make();
     let mut seen = Seen::new();
     let with_go = go_is_there();
@@ -62,7 +62,7 @@ fn run(modes: &[Mode]) -> Seen {
 #[test]
 fn foreign_programs_and_soke_pass_each_others_interop_cases() {
     let modes = if is_full() { &Mode::ALL[..] } else { &[Mode::Tls] };
-    let seen = run(modes);
+    let seen = run_all(modes);
     let red: Vec<_> = seen
         .iter()
         .flat_map(|((column, case), modes)| {
@@ -88,9 +88,59 @@ fn flags_are_taken_in_both_of_their_forms() {
     for arguments in server.two_forms() {
         let mut command = Command::new(SOKE);
         command.args(["interop", "client"]).args(&arguments).env_clear();
-        let said = run_command(command, "", LONG);
+        let said = run(command, "", LONG);
         let wanted = (Some(0), "passed empty_unary\npassed ping_pong\n");
         assert_eq!((said.code, said.out.as_str()), wanted, "{arguments:?}: {said:?}");
+    }
+}
+
+/// Runs our client at a server with these flags.
+fn client(port: u16, arguments: &[&str]) -> Said {
+    let mut command = Command::new(SOKE);
+    command
+        .args(["interop", "client", &format!("--server_port={port}")])
+        .args(arguments)
+        .env_clear();
+    run(command, "", LONG)
+}
+
+#[test]
+fn the_client_ends_with_1_where_a_case_has_not_passed() {
+    let material = Material::make();
+    let server = peers::Server::ours(&material, Mode::Plain);
+    let said = client(server.port(), &["--test_case=jwt_token_creds,empty_unary"]);
+    let wanted =
+        "failed jwt_token_creds: what was asked for needs --service_account_key_file\npassed empty_unary\n";
+    assert_eq!((said.code, said.out.as_str()), (Some(1), wanted), "{said:?}");
+    for host in ["127.0.0.1", "::1", "[::1]"] {
+        let host = format!("--server_host={host}");
+        let said = client(testbed::free_port(), &[&host, "--test_case=empty_unary"]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.out.starts_with("failed empty_unary: "), "{said:?}");
+    }
+}
+
+#[test]
+fn additional_metadata_goes_along_as_text_and_as_bytes() {
+    let material = Material::make();
+    let server = peers::Server::ours(&material, Mode::Plain);
+    let with = |more: &str| {
+        let more = format!("--additional_metadata={more}");
+        client(server.port(), &[&more, "--test_case=custom_metadata"])
+    };
+    let said = with("x-run:7:8;x-run-bin:7");
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "passed custom_metadata\n")
+    );
+    // What comes back of it, besides what the case has sent, shows that it went, and as which bytes.
+    for (name, came) in [
+        ("x-grpc-test-echo-initial", "[109, 111, 114, 101]"),
+        ("x-grpc-test-echo-trailing-bin", "Some([109, 111, 114, 101])"),
+    ] {
+        let said = with(&format!("{name}:more"));
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.out.contains(came), "{said:?}");
     }
 }
 
@@ -162,7 +212,7 @@ fn a_wrong_flag_of_the_interop_programs_is_refused_with_what_is_right() {
     ] {
         let mut command = Command::new(SOKE);
         command.arg("interop").args(arguments).env_clear();
-        let said = run_command(command, "", LONG);
+        let said = run(command, "", LONG);
         assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
         assert!(said.errors.contains(text), "{arguments:?}: {said:?}");
     }

@@ -424,6 +424,10 @@ impl Server {
         ]
     }
 
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The flags that lead a client here.
     fn reach(&self) -> [String; 2] {
         [

@@ -144,7 +144,9 @@ impl Account {
             .map_err(|_wrong| "the token's signature does not hold")?;
         let claims: Claims = serde_json::from_slice(&decode(claims)?)
             .map_err(|_syntax| "the token's claims are not those of a service account")?;
-        if now.secs() > claims.exp + SKEW_SECS || now.secs() < claims.iat - SKEW_SECS {
+        if now.secs() > claims.exp.saturating_add(SKEW_SECS)
+            || now.secs() < claims.iat.saturating_sub(SKEW_SECS)
+        {
             return Err("the token does not hold now");
         }
         Ok(claims)

@@ -1,9 +1,13 @@
 //! What the test server refuses: sizes that are none, tokens that are not believed, places where it must not stand.
 
+use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use interop::{Account, Error, Parts, start};
 use model::ErrorKind;
 use rpc::{CallContext, CallCredentials, Channel, ChannelArgs, ChannelCredentials, ListenAddress, Security};
-use tasks::Tasks;
+use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
+use serde_json::{Value, json};
+use tasks::{Clock, Tasks};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -128,6 +132,49 @@ async fn only_tokens_of_the_account_are_believed_and_only_over_tls() {
         }
         let nobody = stub(&bed, None).unary_call(asked()).await.unwrap().into_inner();
         assert_eq!(nobody.username, "");
+    }
+}
+
+/// A token that an account's key has signed, with these claims.
+fn signed(account: &str, claims: &Value) -> String {
+    let account: Value = serde_json::from_str(account).unwrap();
+    let key = account["private_key"].as_str().unwrap();
+    let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let key = KeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
+    let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
+    let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let mut signature = vec![0; key.public_modulus_len()];
+    let random = SystemRandom::new();
+    key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)
+        .unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[tokio::test]
+async fn a_token_is_believed_in_its_time_and_for_this_service_alone() {
+    let bed = Bed::open(Mode::Tls).await;
+    let now = Clock::system().now().secs();
+    let scope = Some("https://www.googleapis.com/auth/xapi.zoo");
+    let here = Some("https://foo.test.google.fr/grpc.testing.TestService");
+    let elsewhere = Some("https://foo.test.google.fr/other.Service");
+    for (from, to, aud, scope, code) in [
+        (now, now + 60, None, scope, Code::Ok),
+        (i64::MIN, i64::MAX, None, scope, Code::Ok),
+        (now - 7200, now - 3600, None, scope, Code::Unauthenticated),
+        (now + 3600, now + 7200, None, scope, Code::Unauthenticated),
+        (i64::MAX, i64::MIN, None, scope, Code::Unauthenticated),
+        (now, now + 60, None, None, Code::Unauthenticated),
+        (now, now + 60, here, None, Code::Ok),
+        (now, now + 60, elsewhere, scope, Code::Unauthenticated),
+    ] {
+        let claims =
+            json!({ "iss": EMAIL, "sub": EMAIL, "aud": aud, "scope": scope, "iat": from, "exp": to });
+        let token = signed(&bed.account, &claims);
+        let answer = stub(&bed, Some(&token))
+            .unary_call(SimpleRequest::default())
+            .await;
+        let found = answer.map_or_else(|status| status.code(), |_answer| Code::Ok);
+        assert_eq!(found, code, "{claims}");
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Mode {
 pub(crate) struct Bed {
     _handle: Handle,
     pub(crate) settings: Settings,
+    /// The file of the account that it believes.
+    pub(crate) account: String,
     _tasks: Tasks,
 }
 
@@ -91,7 +93,8 @@ impl Bed {
         };
         let port = testbed::free_port();
         let issuer = SocketAddr::from(([127, 0, 0, 1], port)).to_string();
-        let account = Account::from_json(&account_file(&issuer)).unwrap();
+        let file = account_file(&issuer);
+        let account = Account::from_json(&file).unwrap();
         let handle = start(Parts {
             address: ListenAddress::loopback(0),
             security,
@@ -125,6 +128,7 @@ impl Bed {
         Self {
             _handle: handle,
             settings,
+            account: file,
             _tasks: tasks,
         }
     }

@@ -206,6 +206,7 @@ impl TestService for Wrong {
     ) -> Result<Response<StreamingInputCallResponse>, Status> {
         let call = Call::of(request.extensions()).unwrap().clone();
         let mut requests = request.into_inner();
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let mut sum = usize::from(self.stream == Fault::Miscounted);
         while let Some(message) = requests.message().await? {
             held(
@@ -226,6 +227,7 @@ impl TestService for Wrong {
         request: Request<Streaming<StreamingOutputCallRequest>>,
     ) -> Result<Response<Outputs>, Status> {
         let fault = self.stream;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let call = Call::of(request.extensions()).unwrap().clone();
         call.compress(false);
         let initial = echo(fault, request.metadata(), &call)?;
@@ -418,5 +420,21 @@ async fn metadata_goes_along_with_the_calls_of_a_case() {
     bed.settings.metadata.insert("x-run", "7".parse().unwrap());
     for case in [Case::EmptyUnary, Case::LargeUnary, Case::PingPong] {
         case.run(&bed.settings).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_server_hears_of_calls_that_end_before_they_are_answered() {
+    for case in [Case::CancelAfterBegin, Case::TimeoutOnSleepingServer] {
+        let bed = open(Fault::Nothing, Fault::Nothing).await;
+        // On a busy machine a millisecond may be over before anything goes out, but not each time.
+        for _ in 0..20 {
+            case.run(&bed.settings).await.unwrap();
+        }
+        let heard = async || bed.calls.load(Ordering::Relaxed) > 0;
+        assert!(
+            testbed::eventually(Duration::from_secs(20), heard).await,
+            "{case}"
+        );
     }
 }
