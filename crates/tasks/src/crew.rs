@@ -61,7 +61,7 @@ impl Crew {
     }
 
     /// Takes the first step of one at once, where this is called, and starts it where that was not all. A panic in that step
-    /// is logged like any other, and goes no further. Nobody is there to be woken by that step: the task takes it again.
+    /// is logged like any other, and goes no further, nor does one in what is left of a task that has ended. Nobody is there to be woken by that step: the task takes it again.
     pub fn begin<F>(&self, mut task: F)
     where
         F: Future<Output = ()> + Send + Unpin + 'static,
@@ -69,9 +69,13 @@ impl Crew {
         let mut nobody = Context::from_waker(Waker::noop());
         let step = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(&mut nobody)));
         match step {
+            Ok(Poll::Pending) => return self.spawn(task),
             Ok(Poll::Ready(())) => {}
-            Ok(Poll::Pending) => self.spawn(task),
             Err(_panic) => self.counted.log_panic(),
+        }
+        // What is left of it may panic as well.
+        if catch_unwind(AssertUnwindSafe(|| drop(task))).is_err() {
+            self.counted.log_panic();
         }
     }
 
@@ -100,7 +104,11 @@ impl Drop for One {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+        time::Duration,
+    };
 
     use crate::Tasks;
 
@@ -129,5 +137,31 @@ mod tests {
         assert!(tasks.stop(SOON).await.late.is_empty());
         drop(tasks.crew("call"));
         assert_eq!(tasks.crews(), 1);
+    }
+
+    /// Ends with this step, and then panics when it is dropped.
+    struct Falls(Poll<()>);
+
+    impl Future for Falls {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+            self.0
+        }
+    }
+
+    impl Drop for Falls {
+        fn drop(&mut self) {
+            panic!("as planned by this test");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_where_it_is_dropped_harms_nobody_either() {
+        let tasks = Tasks::new();
+        let crew = tasks.crew("call");
+        crew.begin(Falls(Poll::Ready(())));
+        crew.spawn(Falls(Poll::Ready(())));
+        assert!(tasks.stop(SOON).await.late.is_empty());
     }
 }
