@@ -85,6 +85,10 @@ impl Messages {
 
     /// The next piece to hand out; nothing when more bytes are needed, or a large message is to be unpacked first.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if !self.is_inside() {
+            // Whoever asks for more has decoded the one that was unpacked.
+            self.part = None;
+        }
         while self.ahead.has_remaining() {
             if self.left == 0 {
                 if let Some(piece) = self.begin()? {
@@ -190,7 +194,7 @@ impl Messages {
             unpacked => unpacked?,
         };
         let length = u32::try_from(message.len()).map_err(|_over_32_bits| Refusal::LongUnpacked)?;
-        // Held until the next message begins: only then is it known that this one was decoded.
+        // Held until more is asked for: only then is it known that this one was decoded.
         self.part = self.allowance.take(length).map_err(|Full| Refusal::Busy)?;
         Ok(Some(framed(false, length, &message)))
     }
@@ -303,5 +307,17 @@ mod tests {
             pieces(&mut messages, &bytes[..end], 4).unwrap();
             assert!(messages.is_inside(), "{end}");
         }
+    }
+
+    #[test]
+    fn an_unpacked_message_holds_its_room_until_more_is_asked_for() {
+        let allowance = Allowance::new(100_000);
+        let mut messages = Messages::new(90_000, true, allowance.clone());
+        let packed = gzip::pack(&[b'y'; 90_000]);
+        messages.feed(framed(true, u32::try_from(packed.len()).unwrap(), &packed));
+        assert_eq!(messages.next().unwrap().unwrap().len(), 90_005);
+        assert!(allowance.take(90_000).is_err());
+        assert!(messages.next().unwrap().is_none());
+        assert!(allowance.take(90_000).is_ok());
     }
 }
