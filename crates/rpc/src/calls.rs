@@ -152,6 +152,13 @@ impl Calls {
         if !path::names_a_method(asked) {
             return Err(refusal(ErrorKind::Unimplemented, "the path names no method"));
         }
+        if form == Form::Json
+            && let Some(json) = &self.json
+            && json.method(request.uri().path()).is_none()
+        {
+            let text = "this method is not known in JSON: call it with the content type application/grpc";
+            return Err(refusal(ErrorKind::Unimplemented, text));
+        }
         let packed = match gzip::encoding(request.headers()) {
             Encoding::Identity => false,
             Encoding::Gzip => true,

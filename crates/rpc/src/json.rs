@@ -163,7 +163,11 @@ impl Translator {
     fn translate(&mut self, data: &[u8]) -> Result<Bytes, Status> {
         self.rest.extend_from_slice(data);
         let mut translated = BytesMut::new();
-        while let Some(&[_, a, b, c, d]) = self.rest.first_chunk::<HEAD>() {
+        while let Some(&[flags, a, b, c, d]) = self.rest.first_chunk::<HEAD>() {
+            if flags != 0 {
+                let text = "a message is marked as compressed, and its call says nothing of how";
+                return Err(wire::status(ErrorKind::Internal, text));
+            }
             let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
             if self.rest.len() < HEAD.saturating_add(length) {
                 break;

@@ -211,3 +211,30 @@ async fn a_service_that_was_not_told_to_takes_no_json() {
     let mut client = TestServiceClient::new(json().over(channel.unwrap()));
     client.unary_call(SimpleRequest::default()).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_method_without_a_descriptor_is_not_read_as_protobuf() {
+    // A descriptor set without a file.
+    let json = Json::new(b"").unwrap();
+    let server = Server::start_with(Security::Plain, None, |calls| calls.with_json(json)).await;
+    let mut sender = bare_to(server.serving.address()).await;
+    // Nothing at all is a message in protobuf and none in JSON.
+    for text in ["", "{}"] {
+        let answer = sender.send_request(spoken("UnaryCall", text)).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "12", "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_says_that_it_is_compressed_is_not_read_as_text() {
+    let server = server().await;
+    let mut sender = bare_to(server.serving.address()).await;
+    for flag in [1, 2] {
+        let mut request = spoken("UnaryCall", "");
+        let mut bytes = framed("{}").to_vec();
+        bytes[0] = flag;
+        *request.body_mut() = Body::new(Full::new(Bytes::from(bytes)));
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "13", "{flag}");
+    }
+}
