@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, body::Body};
 
 use crate::{
-    Call, CallLimits, Deadline,
+    Call, CallLimits, Deadline, alarm,
     framing::{Messages, Refusal},
     unpacker::{Unpacker, Unpacking},
 };
@@ -69,7 +69,7 @@ impl Incoming {
         let until = self
             .until
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.patience)));
-        ready!(until.as_mut().poll(cx));
+        ready!(alarm::poll(until.as_mut(), cx));
         let secs = self.patience.as_secs();
         let text =
             format!("a request message was not whole after {secs} s: send it again, or in smaller parts");
@@ -148,10 +148,7 @@ impl HttpBody for Incoming {
                 return self.poll_late(cx).map(|status| Some(Err(status)));
             };
             let frame = match frame {
-                None if self.messages.is_inside() => {
-                    let text = "the request ended inside a message";
-                    return Poll::Ready(Some(Err(wire::status(ErrorKind::Internal, text))));
-                }
+                None if self.messages.is_inside() => return Poll::Ready(Some(Err(torn_inside()))),
                 None => return Poll::Ready(None),
                 Some(Ok(frame)) => frame,
                 Some(Err(status)) => {
@@ -162,6 +159,8 @@ impl HttpBody for Incoming {
             };
             match frame.into_data() {
                 Ok(data) => self.messages.feed(data),
+                // The library takes trailers for the end, whatever is half there.
+                Err(_trailers) if self.messages.is_inside() => return Poll::Ready(Some(Err(torn_inside()))),
                 Err(other) => return Poll::Ready(Some(Ok(other))),
             }
         }
@@ -170,6 +169,10 @@ impl HttpBody for Incoming {
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream() && self.messages.is_drained() && self.unpacking.is_none()
     }
+}
+
+fn torn_inside() -> Status {
+    wire::status(ErrorKind::Internal, "the request ended inside a message")
 }
 
 /// A response body that ends at the deadline with DEADLINE_EXCEEDED; what it comes from, a connection's stream,

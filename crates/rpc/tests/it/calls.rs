@@ -337,3 +337,24 @@ async fn a_body_that_ends_inside_a_message_is_an_error() {
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(answer.headers().get("grpc-status").unwrap(), "13");
 }
+
+#[tokio::test]
+async fn trailers_inside_a_message_do_not_make_an_upload_whole() {
+    let server = server().await;
+    let mut sender = bare(&server).await;
+    let half = bytes::Bytes::from_static(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 1]);
+    let frames = [
+        http_body::Frame::data(half),
+        http_body::Frame::trailers(http::HeaderMap::from_iter([(
+            http::header::EXPIRES,
+            http::HeaderValue::from_static("0"),
+        )])),
+    ];
+    let frames = futures::stream::iter(frames.map(Ok::<_, std::convert::Infallible>));
+    let mut request = post("/grpc.testing.TestService/StreamingInputCall");
+    *request.body_mut() = Body::new(StreamBody::new(frames));
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.headers().get("grpc-status").unwrap(), "13");
+    let uploads = server.seen.uploads.lock().unwrap().clone();
+    assert_eq!(uploads, [Err(Code::Internal)]);
+}
