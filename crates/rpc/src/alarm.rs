@@ -5,11 +5,14 @@
 //! (`reply`).
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, Sleep},
+};
 
 use crate::Deadline;
 
@@ -37,6 +40,12 @@ impl Alarm {
         let sleep = self
             .sleep
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.at)));
-        sleep.as_mut().poll(cx)
+        poll(sleep.as_mut(), cx)
     }
+}
+
+/// Waits beside work that may have used up what the runtime lets a task do at a time: a sleep would not look at the clock
+/// then, and work that uses up all of it each time would never end.
+pub(crate) fn poll(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    pin!(unconstrained(sleep)).poll(cx)
 }

@@ -6,8 +6,8 @@
 //! leaves together, and a call that has to wait goes on in a task of its own (docs/decisions/0031). What it leaves to
 //! others: HTTP/2 itself, and the end of what nobody takes (`overdue`).
 //!
-//! Invariants: a call that has to wait keeps no other one waiting; where calls do not wait and still take long, those
-//! behind them begin in tasks; a connection that always brings more lets others have the thread after [`TURN`]; a panic in
+//! Invariants: a call that has to wait keeps no other one waiting; where calls do not wait and still take long, or are
+//! too many, those behind them begin in tasks; a connection that always brings more lets others have the thread after [`TURN`]; a panic in
 //! one call ends that call alone.
 
 use std::{
@@ -30,6 +30,10 @@ use crate::overdue::{self, Drive};
 /// How many calls are begun before what they answered is sent and more is read. Few, so that a peer with many calls at a
 /// time works while we do; not fewer, because each sending costs about as much as a call.
 const TOGETHER: usize = 16;
+
+/// The most calls that wait for their turn, as many as a peer has open at a time. There are more only where it resets
+/// those that wait; they begin in tasks.
+const MOST: usize = 256;
 
 /// How long [`TOGETHER`] calls may take to begin, and how long a connection keeps its thread.
 const TURN: Duration = Duration::from_micros(500);
@@ -100,6 +104,11 @@ impl<'a, C: Future + Unpin> Reading<'a, C> {
         }
     }
 
+    /// What is read. The calls that it has brought stay, so it may be told to end without harm to them.
+    pub(crate) const fn connection(&mut self) -> &mut C {
+        &mut self.connection
+    }
+
     /// Reads what is there, and sends what there is to send.
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<C::Output> {
         let (polled, arrived) = ARRIVED.sync_scope(RefCell::new(mem::take(&mut self.arrived)), || {
@@ -110,14 +119,15 @@ impl<'a, C: Future + Unpin> Reading<'a, C> {
         polled
     }
 
-    /// Begins the calls that are first. Where that has taken long since `began`, all others begin in tasks. Tells the time.
+    /// Begins the calls that are first. Where that has taken long since `began`, or too many are left, all others begin in
+    /// tasks. Tells the time.
     fn begin(&mut self, began: Instant) -> Instant {
         let first = self.arrived.len().min(TOGETHER);
         for work in self.arrived.drain(..first) {
             self.driver.crew.begin(work);
         }
         let now = self.driver.clock.monotonic();
-        if now.duration_since(began) >= TURN {
+        if now.duration_since(began) >= TURN || self.arrived.len() > MOST {
             self.begin_in_tasks();
         }
         now
@@ -176,7 +186,7 @@ mod tests {
     use tasks::{Clock, Tasks};
     use tokio::{sync::mpsc, task, time::timeout};
 
-    use super::{Driver, Reading, TOGETHER, TURN};
+    use super::{Driver, MOST, Reading, TOGETHER, TURN};
 
     const SOON: Duration = Duration::from_secs(5);
 
@@ -247,6 +257,19 @@ mod tests {
                 while clock.monotonic().duration_since(began) < TURN {}
             }));
             for number in 1..many {
+                driver.execute(teller.call(number, async {}));
+            }
+        };
+        for (number, in_task) in read(bring, many).await {
+            assert_eq!(in_task.is_none(), number < TOGETHER, "call {number}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_calls_wait_for_their_turn_than_a_peer_may_have_open() {
+        let many = MOST + TOGETHER + 1;
+        let bring = move |driver: &Driver, teller: &Teller| {
+            for number in 0..many {
                 driver.execute(teller.call(number, async {}));
             }
         };

@@ -15,7 +15,12 @@ use hyper_util::{
 };
 use rustls::server::Acceptor;
 use tasks::{Crew, Tasks};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    task::coop::unconstrained,
+    time::{sleep, timeout},
+};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -318,7 +323,7 @@ async fn talk<S>(
         Version::Two if shared.strict => &shared.one,
         Version::Two => &shared.two,
     };
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
+    let connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let stopping = shared.tasks.token();
     let limits = &shared.limits;
     // Each is looked at when it happens, and not with every step of the connection.
@@ -327,38 +332,44 @@ async fn talk<S>(
     ends.push(Box::pin(until.map(|()| None)));
     ends.push(Box::pin(stopping.cancelled().map(|()| Some(limits.drain))));
     if let Some(age) = age {
-        ends.push(Box::pin(tokio::time::sleep(age).map(|()| Some(limits.age_grace))));
+        ends.push(Box::pin(
+            unconstrained(sleep(age)).map(|()| Some(limits.age_grace)),
+        ));
     }
-    let driven = Reading::new(connection.as_mut(), &shared.driver);
+    let reading = Reading::new(connection, &shared.driver);
+    let mut driven = overdue::drive(reading, limits.drain);
     let grace = tokio::select! {
         biased;
-        ended = overdue::drive(driven, limits.drain) => {
-            return log_end(address, ended.unwrap_or(Ok(())));
-        }
+        ended = &mut driven => return log_end(address, ended.unwrap_or(Ok(()))),
         Some(end) = ends.next() => end,
     };
     let Some(grace) = grace else { return };
-    connection.as_mut().graceful_shutdown();
-    let driven = Reading::new(connection, &shared.driver);
+    // What it has brought and what goes out stays with it.
+    driven.work().connection().as_mut().graceful_shutdown();
     let stopped = async {
         stopping.cancelled().await;
-        tokio::time::sleep(limits.drain).await;
+        unconstrained(sleep(limits.drain)).await;
     };
     tokio::select! {
         biased;
-        ended = overdue::drive(driven, limits.drain) => {
+        ended = &mut driven => {
             log_end(address, ended.unwrap_or(Ok(())));
-            // Its last words are said, and it is kept for a moment all the same.
-            tokio::select! {
-                biased;
-                () = stopping.cancelled() => {}
-                () = seat.yielded() => {}
-                () = tokio::time::sleep(LINGER) => {}
-            }
+            linger(&seat, &stopping).await;
         }
         () = shared.cut.cancelled() => {}
+        () = seat.yielded() => {}
         () = stopped => {}
-        () = tokio::time::sleep(grace) => {}
+        () = unconstrained(sleep(grace)) => {}
+    }
+}
+
+/// Keeps a connection whose last words are said for a moment.
+async fn linger(seat: &Seat, stopping: &CancellationToken) {
+    tokio::select! {
+        biased;
+        () = stopping.cancelled() => {}
+        () = seat.yielded() => {}
+        () = sleep(LINGER) => {}
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What it is for: a connection asks an answer for its next frame only while its peer takes frames. A peer that stops
 //! reading would keep a handler, and what it holds, for as long as it likes. So whoever drives an answer also looks
-//! whether its time is over, asked or not. What it leaves to others: what ends then (`reply`).
+//! whether its time is over, asked or not, and lets go of it once it has ended. What it leaves to others: what ends then
+//! (`reply`).
 
 use std::{
     cell::RefCell,
@@ -14,6 +15,8 @@ use std::{
 
 use tokio::time::Sleep;
 
+use crate::alarm;
+
 tokio::task_local! {
     /// The answer that has begun in the work that is being driven.
     static BEGUN: RefCell<Option<Arc<dyn Overdue>>>;
@@ -21,8 +24,19 @@ tokio::task_local! {
 
 /// An answer that has to end at some time, whether or not it is asked for more.
 pub(crate) trait Overdue: Send + Sync {
-    /// Ready once the time is over, and for as long as its last words have not been taken; never after those.
-    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Tells how it stands; while its time lasts, this waits for the end of it.
+    fn poll_time(&self, cx: &mut Context<'_>) -> Time;
+}
+
+/// How an answer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// There is some left.
+    Left,
+    /// It is over, and its last words have not been taken.
+    Over,
+    /// It has said all.
+    Ended,
 }
 
 /// Has an answer looked after by whoever drives the work in which this is said.
@@ -51,6 +65,13 @@ pub(crate) struct Drive<F> {
     cut: Option<Pin<Box<Sleep>>>,
 }
 
+impl<F> Drive<F> {
+    /// The work itself.
+    pub(crate) const fn work(&mut self) -> &mut F {
+        &mut self.work
+    }
+}
+
 impl<F: Future + Unpin> Future for Drive<F> {
     type Output = Option<F::Output>;
 
@@ -64,15 +85,19 @@ impl<F: Future + Unpin> Future for Drive<F> {
         if let Poll::Ready(output) = polled {
             return Poll::Ready(Some(output));
         }
-        let over = drive.begun.as_ref().map(|answer| answer.poll_over(cx));
-        if over.is_none_or(|over| over.is_pending()) {
-            drive.cut = None;
-            return Poll::Pending;
+        let time = drive.begun.as_ref().map(|answer| answer.poll_time(cx));
+        if time == Some(Time::Over) {
+            let grace = drive.grace;
+            let cut = drive
+                .cut
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
+            return alarm::poll(cut.as_mut(), cx).map(|()| None);
         }
-        let grace = drive.grace;
-        let cut = drive
-            .cut
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(grace)));
-        cut.as_mut().poll(cx).map(|()| None)
+        drive.cut = None;
+        if time == Some(Time::Ended) {
+            // Work over HTTP/1.1 goes on after an answer, and what that held is not to wait for the next one.
+            drive.begun = None;
+        }
+        Poll::Pending
     }
 }

@@ -4,6 +4,7 @@
 //! ends it wherever it is; so does a caller who leaves, because then all of this is dropped.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -12,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, header};
 use http_body::{Body as HttpBody, Frame};
+use model::ErrorKind;
 use tonic::{Status, body::Body};
 
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
     call::{Watched, extend},
     form::Form,
     gzip,
-    overdue::{self, Overdue},
+    overdue::{self, Overdue, Time},
     packer::Packer,
 };
 
@@ -172,22 +174,20 @@ fn locked(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
 }
 
 impl Overdue for Mutex<Work> {
-    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_time(&self, cx: &mut Context<'_>) -> Time {
         let mut work = locked(self);
         match work.source {
-            Source::Ended => return Poll::Pending,
-            Source::Late => return Poll::Ready(()),
+            Source::Ended => return Time::Ended,
+            Source::Late => return Time::Over,
             Source::Handler(_) | Source::Body(_) => {}
         }
-        let over = match &mut work.until {
-            Some(until) => until.poll(cx),
-            None => Poll::Pending,
-        };
-        if over.is_ready() {
-            work.source = Source::Late;
-            work.watched.finish(End::DeadlinePassed);
+        let over = work.until.as_mut().is_some_and(|until| until.poll(cx).is_ready());
+        if !over {
+            return Time::Left;
         }
-        over
+        work.source = Source::Late;
+        work.watched.finish(End::DeadlinePassed);
+        Time::Over
     }
 }
 
@@ -209,7 +209,10 @@ impl Work {
                     }
                     self.source = Source::Body(body);
                 }
-                Source::Body(body) => return call.scope(|| Pin::new(body).poll_frame(cx)),
+                Source::Body(body) => {
+                    let frame = || call.scope(|| Pin::new(body).poll_frame(cx));
+                    return catch_unwind(AssertUnwindSafe(frame)).unwrap_or_else(|_panic| failed());
+                }
             }
         }
     }
@@ -297,6 +300,14 @@ impl HttpBody for Reply {
     fn is_end_stream(&self) -> bool {
         matches!(locked(&self.work).source, Source::Ended)
     }
+}
+
+/// The last frame of a stream of answers that panicked.
+fn failed() -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    tracing::error!("a handler panicked in its stream of answers");
+    let mut trailers = HeaderMap::new();
+    let told = wire::status(ErrorKind::Internal, "").add_header(&mut trailers);
+    Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))))
 }
 
 /// A packer, and the header that announces it, where the handler asks for it and the caller understands.

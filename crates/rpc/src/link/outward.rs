@@ -8,6 +8,7 @@ use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tasks::{Backoff, Clock, Policy, Tasks};
+use tokio::task::coop::unconstrained;
 use tonic::body::Body;
 use tower::{Service, ServiceExt as _};
 use uuid::Uuid;
@@ -110,16 +111,17 @@ where
             request.extensions_mut().insert(peer.clone());
             service.clone().oneshot(request)
         });
-        let mut connection = pin!(two.serve_connection(TokioIo::new(tls), answer));
+        let connection = pin!(two.serve_connection(TokioIo::new(tls), answer));
+        let mut reading = Reading::new(connection, &driver);
         tokio::select! {
             biased;
-            ended = Reading::new(connection.as_mut(), &driver) => return ended.map_err(io::Error::other),
-            () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+            ended = &mut reading => return ended.map_err(io::Error::other),
+            () = stopping.cancelled() => reading.connection().as_mut().graceful_shutdown(),
         }
         tokio::select! {
             biased;
-            ended = Reading::new(connection, &driver) => ended.map_err(io::Error::other),
-            () = tokio::time::sleep(self.dial.pace.drain) => Ok(()),
+            ended = reading => ended.map_err(io::Error::other),
+            () = unconstrained(tokio::time::sleep(self.dial.pace.drain)) => Ok(()),
         }
     }
 }

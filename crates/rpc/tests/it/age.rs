@@ -4,11 +4,17 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rpc::{Limits, Security, Trust};
 use tasks::Clock;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::timeout,
+};
 use tonic::Code;
 use wire::grpc::testing::Empty;
 
-use crate::support::{SOON, Server, eventually, waits};
+use crate::{
+    raw::{PREFACE, frame, head},
+    support::{SOON, Server, eventually, waits},
+};
 
 fn aging(age: u64, grace: u64) -> Limits {
     Limits {
@@ -62,4 +68,39 @@ async fn a_call_that_outlives_an_old_connection_s_grace_is_cut() {
         .empty_call(Empty::default())
         .await
         .expect("the next connection is young");
+}
+
+#[tokio::test]
+async fn an_old_connection_that_does_not_leave_yields_its_place() {
+    let limits = Limits {
+        connections: 1,
+        ..aging(200, 60_000)
+    };
+    let server = Server::start(Security::Plain, limits).await;
+    let mut old = server.tcp().await;
+    // It makes a call and then answers nothing, not even the question whether it has read that it is given up.
+    let call = [
+        PREFACE,
+        &frame(4, 0, 0, &[]),
+        &frame(1, 0x4, 1, &head("/grpc.testing.TestService/EmptyCall")),
+        &frame(0, 1, 1, &[0; 5]),
+    ]
+    .concat();
+    old.write_all(&call).await.unwrap();
+    let mut said = Vec::new();
+    let given_up = async {
+        // GOAWAY
+        let is_said = |said: &[u8]| said.windows(5).any(|bytes| bytes == [8, 7, 0, 0, 0]);
+        while !is_said(&said) {
+            assert_ne!(old.read_buf(&mut said).await.unwrap(), 0);
+        }
+    };
+    timeout(SOON, given_up).await.expect("it is given up");
+    let mut client = server.client(&Trust::Plaintext).await;
+    client
+        .empty_call(Empty::default())
+        .await
+        .expect("a newcomer finds a place");
+    let end = timeout(SOON, old.read_to_end(&mut said)).await;
+    drop(end.expect("the old one is closed"));
 }

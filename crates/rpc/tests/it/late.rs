@@ -186,19 +186,26 @@ async fn what_a_caller_does_not_take_in_time_after_the_deadline_is_cut() {
 
 #[tokio::test]
 async fn a_caller_over_http_1_who_does_not_read_keeps_no_handler_either() {
-    let server = Server::start(Security::Plain, quick()).await;
-    let mut tcp = server.tcp().await;
-    let body = framed(&messages(100_000, -1));
-    let head = format!(
-        "POST /grpc.testing.TestService/StreamingOutputCall HTTP/1.1\r\nhost: soke.localhost\r\n\
-         content-type: application/grpc\r\ngrpc-timeout: 500m\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    tcp.write_all(head.as_bytes()).await.unwrap();
-    tcp.write_all(&body).await.unwrap();
-    eventually("the handler has begun", || server.seen.started() == 1).await;
-    eventually("the handler is gone", || server.seen.running() == 0).await;
-    drop(tcp);
+    // The second connection is given up while its call runs, and has a minute to end.
+    let aged = Limits {
+        age: Some(Duration::from_millis(100)),
+        ..Limits::default()
+    };
+    for limits in [quick(), aged] {
+        let server = Server::start(Security::Plain, limits).await;
+        let mut tcp = server.tcp().await;
+        let body = framed(&messages(100_000, -1));
+        let head = format!(
+            "POST /grpc.testing.TestService/StreamingOutputCall HTTP/1.1\r\nhost: soke.localhost\r\n\
+             content-type: application/grpc\r\ngrpc-timeout: 500m\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        tcp.write_all(&body).await.unwrap();
+        eventually("the handler has begun", || server.seen.started() == 1).await;
+        eventually("the handler is gone", || server.seen.running() == 0).await;
+        drop(tcp);
+    }
 }
 
 #[tokio::test]

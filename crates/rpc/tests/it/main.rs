@@ -13,6 +13,8 @@ mod arguments;
 #[cfg(test)]
 mod blocking;
 #[cfg(test)]
+mod busy;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod certificates;

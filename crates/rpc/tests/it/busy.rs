@@ -1,0 +1,220 @@
+//! Handlers that are busy when something ends: the listener, their time, their own composure.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures::{StreamExt as _, future::join_all};
+use rpc::{
+    CallLimits, Calls, Channel, Limits, ListenAddress, Listener, Security, Serving, Target, Trust, connect,
+};
+use tasks::Tasks;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tonic::{Code, Request, Response, Status, body::Body, codegen::BoxStream, service::Routes};
+use wire::hello::{
+    HelloRequest, HelloResponse,
+    hello_service_client::HelloServiceClient,
+    hello_service_server::{HelloService, HelloServiceServer},
+};
+
+use crate::support::{SOON, bare_to, eventually, post};
+
+#[derive(Debug, Default)]
+struct Notes {
+    begun: AtomicUsize,
+    running: AtomicUsize,
+}
+
+struct Running(Arc<Notes>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Busy(Arc<Notes>);
+
+#[tonic::async_trait]
+impl HelloService for Busy {
+    /// Answers at once. Asked to go on `for ever`, never waits for anything and only lets others have the thread now and
+    /// then.
+    async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+        self.0.begun.fetch_add(1, Ordering::SeqCst);
+        self.0.running.fetch_add(1, Ordering::SeqCst);
+        let _running = Running(Arc::clone(&self.0));
+        let greeting = request.into_inner().greeting;
+        if greeting == "for ever" {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+        }
+        Ok(Response::new(HelloResponse { reply: greeting }))
+    }
+
+    /// Answers once and panics.
+    async fn lots_of_replies(
+        &self,
+        _request: Request<HelloRequest>,
+    ) -> Result<Response<BoxStream<HelloResponse>>, Status> {
+        let replies = futures::stream::iter(0..2).then(async |number| {
+            // What came before goes out first.
+            tokio::task::yield_now().await;
+            assert_eq!(number, 0, "as planned by this test");
+            Ok(HelloResponse::default())
+        });
+        Ok(Response::new(replies.boxed()))
+    }
+}
+
+struct Server {
+    serving: Serving,
+    notes: Arc<Notes>,
+}
+
+impl Server {
+    async fn start(calls: CallLimits) -> Self {
+        let (tasks, notes) = (Tasks::new(), Arc::<Notes>::default());
+        let busy = Busy(Arc::clone(&notes));
+        let calls = Calls::new(Routes::new(HelloServiceServer::new(busy)), calls);
+        let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain).await;
+        let serving = rpc::serve(listener.unwrap(), calls, &tasks, Limits::default());
+        Self { serving, notes }
+    }
+
+    async fn client(&self) -> HelloServiceClient<Channel> {
+        let target = Target::from(self.serving.address());
+        HelloServiceClient::new(connect(&target, &Trust::Plaintext).await.unwrap())
+    }
+}
+
+fn greeting(name: &str) -> HelloRequest {
+    let greeting = name.to_owned();
+    HelloRequest { greeting }
+}
+
+/// Answers each request with nothing, and stops everything with the first that asks for it.
+fn stops(tasks: &Tasks, request: &http::Request<Body>) -> http::Response<Body> {
+    if request.uri().path() == "/stop" {
+        tasks.token().cancel();
+    }
+    http::Response::default()
+}
+
+#[tokio::test]
+async fn a_stop_cuts_none_of_the_calls_that_came_together() {
+    for _ in 0..20 {
+        let tasks = Tasks::new();
+        let answering = tasks.clone();
+        let service = tower::service_fn(move |request| {
+            let tasks = answering.clone();
+            async move { Ok(stops(&tasks, &request)) }
+        });
+        let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain).await;
+        let serving = rpc::serve(listener.unwrap(), service, &tasks, Limits::default());
+        let sender = bare_to(serving.address()).await;
+        let ask = |path| {
+            let mut sender = sender.clone();
+            async move {
+                sender
+                    .send_request(post(path))
+                    .await
+                    .map(|answer| answer.status())
+            }
+        };
+        // Once it is answered, more than a hundred may be sent together.
+        ask("/").await.unwrap();
+        let calls = (0..250).map(|number| ask(if number == 0 { "/stop" } else { "/" }));
+        let answers = timeout(SOON, join_all(calls)).await.expect("all end");
+        let cut: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
+        assert!(cut.is_empty(), "{} are cut: {:?}", cut.len(), cut[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_never_waits_for_anything_ends_at_its_deadline() {
+    let server = Server::start(CallLimits::default()).await;
+    let mut tcp = TcpStream::connect(server.serving.address()).await.unwrap();
+    // Over HTTP/1.1, by hand: this caller gives nothing up by itself.
+    tcp.write_all(&spoken("for ever", "200m")).await.unwrap();
+    eventually("the handler has begun", || {
+        server.notes.begun.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    eventually("the handler is gone", || {
+        server.notes.running.load(Ordering::SeqCst) == 0
+    })
+    .await;
+    read_to("grpc-status: 4\r\n", &mut tcp).await;
+}
+
+#[tokio::test]
+async fn a_panic_in_a_stream_of_answers_is_its_own_call_s_internal_error() {
+    let server = Server::start(CallLimits::default()).await;
+    let mut client = server.client().await;
+    let mut replies = client.lots_of_replies(greeting("")).await.unwrap().into_inner();
+    replies.message().await.unwrap().expect("there is one");
+    let status = replies.message().await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Internal, "internal error")
+    );
+    client
+        .say_hello(greeting(""))
+        .await
+        .expect("the connection goes on");
+}
+
+/// A call over HTTP/1.1.
+fn spoken(name: &str, timeout: &str) -> Vec<u8> {
+    let length = u8::try_from(name.len()).unwrap();
+    let mut body = vec![0, 0, 0, 0, length + 2, 0x0a, length];
+    body.extend(name.bytes());
+    let head = format!(
+        "POST /HelloService/SayHello HTTP/1.1\r\nhost: soke.localhost\r\ncontent-type: application/grpc\r\n\
+         grpc-timeout: {timeout}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
+}
+
+/// What comes of it, to this word.
+async fn read_to(word: &str, tcp: &mut TcpStream) {
+    let mut said = Vec::new();
+    let reading = async {
+        loop {
+            let text = String::from_utf8_lossy(&said);
+            if text.contains(word) {
+                return;
+            }
+            assert_ne!(tcp.read_buf(&mut said).await.unwrap(), 0, "it is answered");
+        }
+    };
+    timeout(SOON, reading).await.expect("in time")
+}
+
+#[tokio::test]
+async fn a_call_gives_its_place_back_when_its_answer_is_out_though_its_connection_stays() {
+    let limits = CallLimits {
+        running: 1,
+        ..CallLimits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut tcp = TcpStream::connect(server.serving.address()).await.unwrap();
+    tcp.write_all(&spoken("", "10S")).await.unwrap();
+    // Its last chunk.
+    read_to("\r\n0\r\n", &mut tcp).await;
+    let client = server.client().await;
+    // Half of the time that a connection may be idle.
+    let soon = Limits::default().head / 2;
+    let free = testbed::eventually(soon, async || {
+        client.clone().say_hello(greeting("")).await.is_ok()
+    })
+    .await;
+    assert!(free, "the place is taken");
+}
