@@ -7,6 +7,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
 use model::ErrorKind;
+use prost::Message as _;
 use rpc::{AuthContext, Call, SecurityLevel};
 use tasks::Clock;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
@@ -22,6 +23,8 @@ use crate::{Account, account::Claims};
 
 /// The most requests that are kept until the last has come.
 const MOST_KEPT: usize = 1000;
+/// The most bytes of them, without their payloads.
+const MOST_BYTES: usize = 64 * 1024;
 
 /// What follows the host in the audience of a token that is meant for this service, or for all of the host's.
 const AUDIENCES: [&str; 2] = ["grpc.testing.TestService", ""];
@@ -208,13 +211,16 @@ impl TestService for Service {
         let initial = echo(request.metadata(), &call);
         call.compress(false);
         let mut requests = request.into_inner();
-        let mut kept = Vec::new();
+        let (mut kept, mut bytes) = (Vec::new(), 0);
         while let Some(mut request) = requests.message().await? {
-            if kept.len() == MOST_KEPT {
-                let text = format!("more than {MOST_KEPT} requests before the first answer");
+            request.payload = None;
+            bytes += request.encoded_len();
+            if kept.len() == MOST_KEPT || bytes > MOST_BYTES {
+                let text = format!(
+                    "more than {MOST_KEPT} requests, or {MOST_BYTES} bytes of them, before the first answer"
+                );
                 return Err(wire::status(ErrorKind::Exhausted, text));
             }
-            request.payload = None;
             kept.push(request);
         }
         let answers = stream::iter(kept).flat_map(move |request| answers(&call, Ok(request)));

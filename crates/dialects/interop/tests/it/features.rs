@@ -57,6 +57,14 @@ async fn half_duplex_answers_everything_once_the_last_request_has_come() {
     let endless = stream::iter(std::iter::repeat_with(|| asks(1)).take(2000));
     let refused = stub.half_duplex_call(endless).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
+    // Few requests may ask for much, too.
+    let mut greedy = asks(0);
+    greedy.response_parameters = vec![ResponseParameters::default(); 20_000];
+    let refused = stub
+        .half_duplex_call(stream::iter(vec![greedy; 3]))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
 }
 
 #[tokio::test]
