@@ -11,6 +11,10 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+/// What the other side may send of all calls together before anything of it is read: no less than of each call. A call
+/// whose answer nobody reads now would hold up all others of its connection otherwise.
+pub(crate) const WINDOW: u32 = 0x7fff_ffff;
+
 /// A connection that ends in an error once its token is cancelled. The library underneath keeps a connection for as
 /// long as a call runs, whatever became of the future that drives it.
 pub(crate) struct Line<T> {

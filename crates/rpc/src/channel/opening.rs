@@ -11,7 +11,10 @@ use tokio::sync::oneshot;
 use tonic::body::Body;
 
 use super::{greeting::Greeted, keep::Core};
-use crate::{connection::Spawner, line::Line};
+use crate::{
+    connection::Spawner,
+    line::{Line, WINDOW},
+};
 
 impl Core {
     /// One connection, driven by a task of its own so that its calls outlive a rest.
@@ -26,7 +29,7 @@ impl Core {
         builder
             .timer(TokioTimer::new())
             .initial_stream_window_size(1024 * 1024)
-            .initial_connection_window_size(2 * 1024 * 1024)
+            .initial_connection_window_size(WINDOW)
             .max_header_list_size(args.most_metadata)
             .keep_alive_interval(args.keepalive_time)
             .keep_alive_timeout(args.keepalive_timeout)

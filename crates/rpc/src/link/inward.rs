@@ -29,7 +29,7 @@ use crate::{
     channel::{Kept, Sending, cancelled, is_unseen},
     connection::Spawner,
     deadline::Allowed,
-    line::Line,
+    line::{Line, WINDOW},
 };
 
 /// How the other end of a link is named in requests; nobody there looks at it.
@@ -185,7 +185,7 @@ pub(crate) async fn hold(
     builder
         .timer(TokioTimer::new())
         .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(2 * 1024 * 1024)
+        .initial_connection_window_size(WINDOW)
         .max_header_list_size(limits.header_bytes)
         .keep_alive_interval(limits.ping_every)
         .keep_alive_timeout(limits.ping_wait)

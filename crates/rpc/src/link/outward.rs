@@ -18,6 +18,7 @@ use crate::{
     Limits, PeerInfo,
     arrivals::{Driver, Reading},
     connection, intake,
+    line::WINDOW,
 };
 
 /// Keeps `connections` reversed connections open and answers the calls over them with clones of `service`, until
@@ -104,7 +105,9 @@ where
             ..Limits::default()
         };
         let driver = Driver::new(&self.tasks, limits.drain);
-        let (_one, two) = connection::builders(&limits, &driver);
+        let (_one, mut two) = connection::builders(&limits, &driver);
+        // Who calls here is trusted, and a request that waits for its handler holds up no other.
+        two.http2().initial_connection_window_size(WINDOW);
         let service = self.service.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
             let mut request = intake::take(request);

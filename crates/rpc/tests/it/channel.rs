@@ -430,3 +430,42 @@ async fn a_channel_is_idle_once_its_server_gives_the_connection_up() {
     let states = seen.lock().unwrap().clone();
     assert_eq!(states, [Idle, Connecting, Ready, Idle, Connecting, Ready]);
 }
+
+#[tokio::test]
+async fn answers_that_nobody_reads_hold_up_no_other_call_of_their_channel() {
+    let server = Server::start(Security::Plain).await;
+    let mut client = TestServiceClient::new(channel(&server.target(), quick()));
+    let part = ResponseParameters {
+        size: 60_000,
+        ..ResponseParameters::default()
+    };
+    let asked = StreamingOutputCallRequest {
+        response_parameters: vec![part; 50],
+        ..StreamingOutputCallRequest::default()
+    };
+    let mut unread = Vec::new();
+    for _ in 0..8 {
+        let mut stream = client
+            .streaming_output_call(asked.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        stream.message().await.unwrap().expect("it has begun");
+        unread.push(stream);
+    }
+    for _ in 0..20 {
+        let large = SimpleRequest {
+            response_size: 200_000,
+            ..SimpleRequest::default()
+        };
+        let answer = timeout(SOON, client.unary_call(large)).await;
+        answer.expect("the others do not hold it up").unwrap();
+    }
+    // They go on where they were left.
+    let mut first = unread.swap_remove(0);
+    let mut count = 1;
+    while first.message().await.unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, 50);
+}

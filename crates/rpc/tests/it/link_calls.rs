@@ -19,7 +19,7 @@ use wire::grpc::testing::{Payload, StreamingInputCallRequest, StreamingOutputCal
 
 use crate::{
     gate::Spoken,
-    link::{Far, Hub},
+    link::{Far, Hub, parts},
     raw::literal,
     support::{SOON, ZONE, eventually, quick, waits},
 };
@@ -211,4 +211,68 @@ async fn a_call_over_a_link_ends_as_its_options_say() {
     let answer = timeout(SOON, both).await.expect("it ends");
     assert_eq!(answer.unwrap_err().code(), Code::Cancelled);
     eventually("the far handlers are gone", || far.seen.running() == 0).await;
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_hold_up_no_other_call_over_their_link() {
+    let hub = Hub::start(quick()).await;
+    let _far = Far::of(&hub);
+    hub.until_live(1).await;
+    let mut client = hub.reached();
+    let mut unread = Vec::new();
+    for _ in 0..8 {
+        let call = client.streaming_output_call(parts(64, 50_000)).await;
+        let mut stream = call.unwrap().into_inner();
+        stream.message().await.unwrap().expect("it has begun");
+        unread.push(stream);
+    }
+    for _ in 0..20 {
+        let answer = timeout(SOON, client.unary_call(waits(0))).await;
+        answer.expect("the others do not hold it up").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn requests_that_nobody_reads_hold_up_no_other_call_over_their_link() {
+    let hub = Hub::start(quick()).await;
+    let holder = Holder::new(hub.authority.identity(&["one"])).unwrap();
+    let dial = Dial::new(hub.target(), &hub.authority.trust(), &holder, Pace::default()).unwrap();
+    let tasks = Tasks::new();
+    // Reads an upload never, and answers all else once its request is whole.
+    let service = tower::service_fn(|request: Request<Body>| async move {
+        if request.uri().path().ends_with("StreamingInputCall") {
+            let _held = request;
+            return std::future::pending().await;
+        }
+        let whole = http_body_util::BodyExt::collect(request.into_body()).await;
+        assert!(whole.is_ok_and(|whole| whole.to_bytes().len() > 100_000));
+        let answer = http::Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", "5");
+        Ok::<_, std::convert::Infallible>(answer.body(Body::default()).unwrap())
+    });
+    serve_reversed(&dial, &service, 1, &tasks);
+    hub.until_live(1).await;
+    let uploads = (0..8).map(|_| {
+        let mut client = hub.reached();
+        async move { client.streaming_input_call(upload(2000)).await }
+    });
+    let mut client = hub.reached();
+    let others = async {
+        for _ in 0..20 {
+            let mut large = waits(0);
+            large.payload = Some(Payload {
+                r#type: 0,
+                body: vec![b'x'; 100_000].into(),
+            });
+            let answer = timeout(SOON, client.unary_call(large)).await;
+            let status = answer.expect("the others do not hold it up").unwrap_err();
+            assert_eq!(status.code(), Code::NotFound);
+        }
+    };
+    tokio::select! {
+        biased;
+        _never = futures::future::join_all(uploads) => panic!("nobody answers an upload"),
+        () = others => {}
+    }
 }
