@@ -5,7 +5,7 @@ use interop::{Case, Error};
 use crate::support::{Bed, Mode};
 
 /// The cases that need tokens, which do not go over plaintext.
-const WITH_TOKENS: &[Case] = &[
+pub(crate) const WITH_TOKENS: &[Case] = &[
     Case::ComputeEngineCreds,
     Case::ServiceAccountCreds,
     Case::JwtTokenCreds,

@@ -16,7 +16,10 @@ use std::{
 use futures::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream};
 use http::Request as HttpRequest;
 use interop::{Case, Settings, Soak};
-use rpc::{Call, CallLimits, Calls, Limits, ListenAddress, Listener, Security, Serving, Target, Trust};
+use rpc::{
+    Call, CallLimits, Calls, ClientCertificates, Limits, ListenAddress, Listener, Security, Serving, Target,
+    TlsSource, Trust, server_config,
+};
 use tasks::Tasks;
 use tonic::{Code, Request, Response, Status, Streaming, body::Body, metadata::MetadataMap, service::Routes};
 use tower::Service;
@@ -24,6 +27,11 @@ use wire::grpc::testing::{
     EchoStatus, Empty, Payload, SimpleRequest, SimpleResponse, StreamingInputCallRequest,
     StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
     test_service_server::{TestService, TestServiceServer},
+};
+
+use crate::{
+    ours::WITH_TOKENS,
+    support::{self, Authority, EMAIL, Mode, NAME, SCOPE},
 };
 
 const INITIAL: &str = "x-grpc-test-echo-initial";
@@ -67,6 +75,10 @@ enum Fault {
     Slow,
     /// Refuses what comes without the metadata `x-run`.
     Particular,
+    /// Takes everybody for the account, with the scope that is asked for.
+    Credulous,
+    /// The same with a scope that nobody has asked for.
+    OtherScope,
 }
 
 type Outputs = Pin<Box<dyn Stream<Item = Result<StreamingOutputCallResponse, Status>> + Send>>;
@@ -185,6 +197,14 @@ impl TestService for Wrong {
         let id = ids.find_map(|(fault, id)| (fault == self.unary).then_some(id));
         let answer = SimpleResponse {
             payload: payload(self.unary, asked.response_size),
+            username: match matches!(self.unary, Fault::Credulous | Fault::OtherScope) {
+                true => EMAIL.to_owned(),
+                false => String::new(),
+            },
+            oauth_scope: match self.unary == Fault::OtherScope {
+                true => "another".to_owned(),
+                false => SCOPE.to_owned(),
+            },
             server_id: id.unwrap_or_else(|| "one".to_owned()),
             ..SimpleResponse::default()
         };
@@ -283,11 +303,15 @@ impl Service<HttpRequest<Body>> for Led {
 struct Bed {
     settings: Settings,
     calls: Arc<AtomicU32>,
-    _serving: Serving,
+    serving: Serving,
     _tasks: Tasks,
 }
 
 async fn open(unary: Fault, stream: Fault) -> Bed {
+    open_with(unary, stream, Security::Plain).await
+}
+
+async fn open_with(unary: Fault, stream: Fault, security: Security) -> Bed {
     let tasks = Tasks::new();
     let calls = Arc::new(AtomicU32::new(0));
     let service = Wrong {
@@ -301,7 +325,7 @@ async fn open(unary: Fault, stream: Fault) -> Bed {
         calls: Calls::new(routes, CallLimits::default()),
         way: ways.find_map(|(fault, from, to)| (fault == unary).then_some((from, to))),
     };
-    let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain)
+    let listener = Listener::bind(ListenAddress::loopback(0), security)
         .await
         .unwrap();
     let serving = rpc::serve(listener, led, &tasks, Limits::default());
@@ -326,7 +350,7 @@ async fn open(unary: Fault, stream: Fault) -> Bed {
     Bed {
         settings,
         calls,
-        _serving: serving,
+        serving,
         _tasks: tasks,
     }
 }
@@ -386,6 +410,40 @@ async fn each_case_sees_the_fault_that_it_is_there_to_see() {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[tokio::test]
+async fn a_case_with_tokens_holds_the_server_to_who_has_called_and_with_which_scope() {
+    let scoped = [
+        Case::ComputeEngineCreds,
+        Case::ServiceAccountCreds,
+        Case::Oauth2AuthToken,
+        Case::PerRpcCreds,
+        Case::ComputeEngineChannelCredentials,
+    ];
+    let mut seen = Vec::new();
+    for fault in [Fault::Nothing, Fault::OtherScope, Fault::Credulous] {
+        // The tokens come from a good server's issuer.
+        let mut good = support::Bed::open(Mode::Tls).await;
+        let authority = Authority::new();
+        let settings = server_config(authority.identity(NAME), &ClientCertificates::Unasked).unwrap();
+        let security = Security::Tls(TlsSource::new(settings));
+        let wrong = open_with(fault, Fault::Nothing, security).await;
+        let target = Target::from(wrong.serving.address());
+        good.settings.target = target.with_server_name(NAME).unwrap();
+        good.settings.trust = Trust::Authority { pem: authority.pem() };
+        for case in WITH_TOKENS {
+            // One knows nobody, one gives away another scope, and one knows who has called even where nobody said.
+            let refused = fault == Fault::Nothing
+                || (fault == Fault::OtherScope && scoped.contains(case))
+                || *case == Case::PerRpcCreds;
+            let came = case.run(&good.settings).await;
+            if came.is_err() != refused {
+                seen.push((fault, *case, came));
+            }
+        }
+    }
+    assert!(seen.is_empty(), "{seen:#?}");
 }
 
 #[tokio::test]
