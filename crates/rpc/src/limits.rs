@@ -13,7 +13,9 @@ pub struct Limits {
     pub connections: usize,
     /// The longest time from accept to a finished TLS handshake.
     pub handshake: Duration,
-    /// The longest time that the head of a request may take to arrive, the first one included.
+    /// The longest time that the head of a request may take to arrive over HTTP/1.1, the first one included, and the first
+    /// words of HTTP/2. A head that stays half there in HTTP/2 ends with its connection at the next ping, which nobody
+    /// can answer before it is whole.
     pub head: Duration,
     /// The most bytes of request headers: names and values, in HTTP/2 32 more for each entry.
     pub header_bytes: u32,

@@ -188,7 +188,7 @@ impl Follower {
         let from = before.saturating_sub(3).min(self.held.len());
         let end = self.held[from..].windows(4).position(|four| four == b"\r\n\r\n");
         let Some(end) = end.map(|at| from + at + 4) else {
-            if bare_line_end(&self.held) {
+            if bare_line_end(&self.held, before) {
                 self.refuse(out);
             } else if self.held.len() > self.most_head {
                 // The parser behind says that it is too long.
@@ -250,10 +250,11 @@ impl State {
     }
 }
 
-/// Whether a line of this ends in LF alone.
-fn bare_line_end(head: &[u8]) -> bool {
+/// Whether a line of this ends in LF alone, behind the first so many bytes. Those are not looked at again: a head that
+/// comes byte by byte would cost the square of its length.
+fn bare_line_end(head: &[u8], before: usize) -> bool {
     let bare = |at: usize| head[at] == b'\n' && (at == 0 || head[at - 1] != b'\r');
-    (0..head.len()).any(bare)
+    (before..head.len()).any(bare)
 }
 
 /// How the body behind this whole head is framed; nothing where it has more than one reading.

@@ -11,7 +11,7 @@ use tokio::{
 use wire::grpc::testing::Empty;
 
 use crate::{
-    raw::{PREFACE, frame, head},
+    raw::{PREFACE, frame, head, literal},
     support::{SOON, Server, bare, eventually, post, quick, waits},
 };
 
@@ -179,4 +179,33 @@ async fn g10_a_peer_that_does_not_answer_pings_is_closed() {
         .await
         .expect("a peer that answers is left alone");
     eventually("nothing is left running", || server.seen.running() == 0).await;
+}
+
+#[tokio::test]
+async fn g10_a_head_that_never_ends_ends_its_connection_over_either_version() {
+    let limits = Limits {
+        ping_every: Duration::from_millis(200),
+        ping_wait: Duration::from_millis(200),
+        ..quick()
+    };
+    let server = Server::start(Security::Plain, limits).await;
+    // Over HTTP/2 nothing else may come until a head is whole: nobody can answer a ping meanwhile.
+    let two = [PREFACE, &frame(4, 0, 0, &[]), &frame(1, 0, 1, &[])].concat();
+    let more = frame(9, 0, 1, &literal("x", "y"));
+    for (begun, more) in [(&two[..], &more[..]), (b"GET / HTTP/1.1\r\n", b"x: y\r\n")] {
+        let (mut read, mut write) = server.tcp().await.into_split();
+        write.write_all(begun).await.unwrap();
+        let dripping = async {
+            while write.write_all(more).await.is_ok() {
+                // may sleep: this peer is a slow one
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let mut said = Vec::new();
+        let closed = async {
+            // Reset or end: both are closed.
+            let ((), _end) = tokio::join!(dripping, read.read_to_end(&mut said));
+        };
+        timeout(SOON, closed).await.expect("the server closes");
+    }
 }
