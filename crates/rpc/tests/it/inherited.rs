@@ -69,7 +69,7 @@ impl HelloService for Relay {
 }
 
 /// Lets everybody in.
-struct Open;
+pub(crate) struct Open;
 
 impl Judge for Open {
     fn judge(&self, _caller: Caller) -> BoxFuture<'_, Option<Admission>> {

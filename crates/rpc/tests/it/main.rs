@@ -50,6 +50,8 @@ mod listener;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
+mod own_time;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod python;
