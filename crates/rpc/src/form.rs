@@ -8,6 +8,12 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 /// What every content type of gRPC over HTTP/2 begins with.
 const PREFIX: &[u8] = b"application/grpc";
 
+/// Tells whether these are the headers of a gRPC call or answer, in whatever form.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let announced = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    announced.is_some_and(|kind| kind.starts_with(PREFIX))
+}
+
 /// The form of a call's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Body as HttpBody, Frame};
 use model::ErrorKind;
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
@@ -17,7 +17,7 @@ use tonic::{Code, Status, body::Body};
 
 use super::{
     CallOptions, Compression,
-    exchange::{STATUS, cancelled, given_up},
+    exchange::{self, STATUS, cancelled, given_up},
     keep::{Active, Core},
     service_config::Method,
 };
@@ -25,6 +25,8 @@ use crate::{
     Deadline,
     body::Outgoing,
     details,
+    error::shortened,
+    form,
     framing::{Messages, Refusal},
     gzip::{self, Encoding},
     held::Allowance,
@@ -150,6 +152,9 @@ pub(super) struct Awaited<'a> {
 impl Awaited<'_> {
     /// Watches the answer: to its deadline, its end, and its compressed messages.
     pub(super) fn watch(self, response: Response<Body>) -> Response<Body> {
+        if let Some(status) = foreign(&response) {
+            return status.into_http();
+        }
         let (mut parts, body) = response.into_parts();
         details::check(&mut parts.headers);
         let packed = gzip::encoding(&parts.headers) == Encoding::Gzip;
@@ -173,6 +178,24 @@ impl Awaited<'_> {
         };
         Response::from_parts(parts, body)
     }
+}
+
+/// What an answer says that no gRPC server has given, such as a proxy's page: nothing of its body is any message.
+fn foreign(response: &Response<Body>) -> Option<Status> {
+    let headers = response.headers();
+    if form::is_grpc(headers) || headers.contains_key(STATUS) {
+        return None;
+    }
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map(|kind| String::from_utf8_lossy(kind.as_bytes()));
+    let kind = kind.map_or_else(|| "none".to_owned(), |kind| shortened(&kind));
+    let line = response.status();
+    let text = format!("the answer is none of a gRPC server: HTTP status {line}, content type {kind}");
+    Some(Status::new(
+        exchange::code_of(response).unwrap_or(Code::Unknown),
+        text,
+    ))
 }
 
 /// The body of an answer.

@@ -166,7 +166,7 @@ impl Going<'_> {
 }
 
 /// The code of an answer that has no messages; nothing where they are still to come.
-fn code_of(response: &Response<Body>) -> Option<Code> {
+pub(super) fn code_of(response: &Response<Body>) -> Option<Code> {
     if let Some(status) = response.headers().get(STATUS) {
         return Some(Code::from_bytes(status.as_bytes()));
     }

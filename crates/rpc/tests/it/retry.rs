@@ -652,3 +652,30 @@ async fn an_answer_that_ends_inside_a_message_is_no_success() {
     let (_spoken, status) = both.await.expect("it ends");
     assert_eq!(status.code(), Code::Internal, "{status}");
 }
+
+#[tokio::test]
+async fn an_answer_of_something_else_than_grpc_is_judged_by_its_http_status() {
+    // What stands before a server, such as a proxy, answers with pages (":status 200" and "404" have numbers in HPACK).
+    for (line, code) in [
+        (vec![0x88], Code::Unknown),
+        (vec![0x8d], Code::Unimplemented),
+        (literal(":status", "502"), Code::Unavailable),
+        (literal(":status", "403"), Code::PermissionDenied),
+    ] {
+        let gate = Gate::new().await;
+        let mut client = client(&gate.target(), ChannelArgs::new());
+        let answers = async {
+            let mut spoken = Spoken::begin(gate.next().await).await;
+            let call = spoken.call().await;
+            let head = [line, literal("content-type", "text/html")].concat();
+            spoken.say(1, 4, call, &head).await;
+            spoken.say(0, 1, call, b"<html></html>").await;
+            spoken
+        };
+        let both = async { tokio::join!(client.unary_call(SimpleRequest::default()), answers) };
+        let (answer, _spoken) = tokio::time::timeout(SOON, both).await.expect("it ends");
+        let status = answer.unwrap_err();
+        assert_eq!(status.code(), code, "{status}");
+        assert!(status.message().contains("text/html"), "{status}");
+    }
+}
