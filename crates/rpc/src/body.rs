@@ -210,7 +210,7 @@ impl HttpBody for Outgoing {
             self.body = None;
             return polled.map_err(|status| ended_by(status, Some(&self.deadline)));
         }
-        if self.until.as_mut().poll(cx).is_ready() {
+        if alarm::poll(self.until.as_mut(), cx).is_ready() {
             self.body = None;
             return Poll::Ready(Some(Ok(Frame::trailers(expired_trailers()))));
         }

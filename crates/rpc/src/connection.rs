@@ -326,7 +326,7 @@ async fn talk<S>(
     let connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let stopping = shared.tasks.token();
     let limits = &shared.limits;
-    // Each is looked at when it happens, and not with every step of the connection.
+    // Each is looked at when it happens, and not with every step of the connection. Nothing is what cuts it at once.
     let mut ends = FuturesUnordered::<BoxFuture<'_, Option<Duration>>>::new();
     ends.push(Box::pin(seat.yielded().map(|()| None)));
     ends.push(Box::pin(until.map(|()| None)));
@@ -350,6 +350,7 @@ async fn talk<S>(
         stopping.cancelled().await;
         unconstrained(sleep(limits.drain)).await;
     };
+    let cut = async { while ends.next().await.flatten().is_some() {} };
     tokio::select! {
         biased;
         ended = &mut driven => {
@@ -357,7 +358,7 @@ async fn talk<S>(
             linger(&seat, &stopping).await;
         }
         () = shared.cut.cancelled() => {}
-        () = seat.yielded() => {}
+        () = cut => {}
         () = stopped => {}
         () = unconstrained(sleep(grace)) => {}
     }

@@ -1,13 +1,17 @@
 //! Handlers that are busy when something ends: the listener, their time, their own composure.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures::{StreamExt as _, future::join_all};
 use rpc::{
     CallLimits, Calls, Channel, Limits, ListenAddress, Listener, Security, Serving, Target, Trust, connect,
+    link::{Dial, Holder, Pace, serve_reversed},
 };
 use tasks::Tasks;
 use tokio::{
@@ -16,13 +20,17 @@ use tokio::{
     time::timeout,
 };
 use tonic::{Code, Request, Response, Status, body::Body, codegen::BoxStream, service::Routes};
+use tower::Service as _;
 use wire::hello::{
     HelloRequest, HelloResponse,
     hello_service_client::HelloServiceClient,
     hello_service_server::{HelloService, HelloServiceServer},
 };
 
-use crate::support::{SOON, bare_to, eventually, post};
+use crate::{
+    link::Hub,
+    support::{SOON, bare_to, eventually, post},
+};
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -106,15 +114,21 @@ fn stops(tasks: &Tasks, request: &http::Request<Body>) -> http::Response<Body> {
     http::Response::default()
 }
 
+type Stopping<F> = tower::util::ServiceFn<F>;
+
+/// A service of such answers.
+fn stopping(tasks: &Tasks) -> Stopping<impl Fn(http::Request<Body>) -> Answered + Clone + use<>> {
+    let tasks = tasks.clone();
+    tower::service_fn(move |request| std::future::ready(Ok(stops(&tasks, &request))))
+}
+
+type Answered = std::future::Ready<Result<http::Response<Body>, Infallible>>;
+
 #[tokio::test]
 async fn a_stop_cuts_none_of_the_calls_that_came_together() {
     for _ in 0..20 {
         let tasks = Tasks::new();
-        let answering = tasks.clone();
-        let service = tower::service_fn(move |request| {
-            let tasks = answering.clone();
-            async move { Ok(stops(&tasks, &request)) }
-        });
+        let service = stopping(&tasks);
         let listener = Listener::bind(ListenAddress::loopback(0), Security::Plain).await;
         let serving = rpc::serve(listener.unwrap(), service, &tasks, Limits::default());
         let sender = bare_to(serving.address()).await;
@@ -133,6 +147,35 @@ async fn a_stop_cuts_none_of_the_calls_that_came_together() {
         let answers = timeout(SOON, join_all(calls)).await.expect("all end");
         let cut: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
         assert!(cut.is_empty(), "{} are cut: {:?}", cut.len(), cut[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_cuts_none_of_the_calls_that_came_together_over_a_link_either() {
+    for _ in 0..5 {
+        let (hub, tasks) = (Hub::start(Limits::default()).await, Tasks::new());
+        let holder = Holder::new(hub.authority.identity(&["one"])).unwrap();
+        let dial = Dial::new(hub.target(), &hub.authority.trust(), &holder, Pace::default());
+        serve_reversed(&dial.unwrap(), &stopping(&tasks), 1, &tasks);
+        hub.until_live(1).await;
+        let reach = hub.links.reach("one");
+        let ask = |path| {
+            let mut reach = reach.clone();
+            async move {
+                reach
+                    .call(post(path))
+                    .await
+                    .unwrap()
+                    .headers()
+                    .get("grpc-status")
+                    .cloned()
+            }
+        };
+        assert_eq!(ask("/").await, None);
+        let calls = (0..250).map(|number| ask(if number == 0 { "/stop" } else { "/" }));
+        let answers = timeout(SOON, join_all(calls)).await.expect("all end");
+        let cut = answers.iter().flatten().count();
+        assert_eq!(cut, 0, "{:?}", answers.iter().flatten().next());
     }
 }
 
