@@ -5,7 +5,7 @@
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, header, request::Parts};
 use model::ErrorKind;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
@@ -66,15 +66,7 @@ impl Going<'_> {
     pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
         let Self { core, options, .. } = self;
         core.origin.complete(request.uri_mut());
-        let both = core.credentials.iter().chain(&options.credentials);
-        let proof = tokio::select! {
-            biased;
-            proof = credentials::metadata(both, core.security, request.uri()) => proof?,
-            closed = core.closed() => return Err(closed),
-        };
-        for (name, value) in &proof {
-            request.headers_mut().append(name.clone(), value.clone());
-        }
+        let proof = self.proof(request.uri()).await?;
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, core.args.user_agent.clone());
         headers.insert(gzip::ACCEPT, gzip::UNDERSTOOD);
@@ -87,23 +79,36 @@ impl Going<'_> {
             &mut head.headers,
         ));
         let answered = if core.args.retries {
-            self.tries(head, body).await
+            self.tries(head, proof, body).await
         } else {
+            append(&proof, &mut head);
             self.attempt(head, body).await
         };
         answered.map_err(|failed| failed.status)
     }
 
+    /// What proves who calls, for one try.
+    async fn proof(&self, uri: &Uri) -> Result<HeaderMap, Status> {
+        let Self { core, options, .. } = self;
+        let both = core.credentials.iter().chain(&options.credentials);
+        tokio::select! {
+            biased;
+            proof = credentials::metadata(both, core.security, uri) => proof,
+            closed = core.closed() => Err(closed),
+        }
+    }
+
     /// Makes the call, and makes it again where that is allowed, until there is an answer that counts.
-    async fn tries(&self, head: Parts, body: Body) -> Result<Response<Body>, Failed> {
+    async fn tries(&self, head: Parts, mut proof: HeaderMap, body: Body) -> Result<Response<Body>, Failed> {
         let core = self.core;
         let policy = self.method.and_then(|method| method.retry.as_ref());
         let mut turns = Turns::new(policy, core.throttle.as_ref());
         let kept = Kept::new(body, core.args.most_kept);
         loop {
-            let mut head = head.clone();
-            turns.tell(&mut head.headers);
-            let tried = self.attempt(head, Body::new(kept.turn())).await;
+            let mut this = head.clone();
+            append(&proof, &mut this);
+            turns.tell(&mut this.headers);
+            let tried = self.attempt(this, Body::new(kept.turn())).await;
             let wait = match &tried {
                 Ok(response) => match code_of(response) {
                     None => None,
@@ -131,6 +136,8 @@ impl Going<'_> {
                     closed = core.closed() => return Err(closed.into()),
                 }
             }
+            // As each try's own in gRPC's other libraries: what proved the first one may be past its time by now.
+            proof = self.proof(&head.uri).await?;
         }
     }
 
@@ -162,6 +169,12 @@ impl Going<'_> {
         }
         let text = "no connection lasts long enough to send a call";
         Err(wire::status(ErrorKind::Unavailable, text).into())
+    }
+}
+
+fn append(proof: &HeaderMap, head: &mut Parts) {
+    for (name, value) in proof {
+        head.headers.append(name.clone(), value.clone());
     }
 }
 

@@ -35,6 +35,8 @@ struct Failing {
     plan: Arc<Mutex<VecDeque<Status>>>,
     /// For each try, how many were said to be before it.
     tries: Arc<Mutex<Vec<Option<String>>>>,
+    /// What proved each of them.
+    proofs: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl Failing {
@@ -42,6 +44,9 @@ impl Failing {
         let previous = metadata.get("grpc-previous-rpc-attempts");
         let previous = previous.map(|count| count.to_str().unwrap().to_owned());
         self.tries.lock().unwrap().push(previous);
+        let proofs = metadata.get_all("x-proof").iter();
+        let proofs = proofs.map(|proof| proof.to_str().unwrap().to_owned()).collect();
+        self.proofs.lock().unwrap().push(proofs);
         match self.plan.lock().unwrap().pop_front() {
             Some(status) => Err(status),
             None => Ok(()),
@@ -678,4 +683,44 @@ async fn an_answer_of_something_else_than_grpc_is_judged_by_its_http_status() {
         assert_eq!(status.code(), code, "{status}");
         assert!(status.message().contains("text/html"), "{status}");
     }
+}
+
+/// Proves the first try of a call with one value, the next with another, and no third.
+#[derive(Debug, Default)]
+struct Numbered(std::sync::atomic::AtomicU32);
+
+#[tonic::async_trait]
+impl rpc::CallCredentials for Numbered {
+    async fn metadata(&self, _call: &rpc::CallContext) -> Result<MetadataMap, Status> {
+        match self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            number @ 0..2 => Ok(talker::one("x-proof", &number.to_string())),
+            _ => Err(Status::permission_denied("no third one")),
+        }
+    }
+
+    fn minimum_security(&self) -> rpc::SecurityLevel {
+        rpc::SecurityLevel::None
+    }
+}
+
+#[tokio::test]
+async fn every_try_of_a_call_is_proved_anew() {
+    let server = Server::start().await;
+    let credentials = ChannelCredentials::insecure().with(Numbered::default());
+    let target = server.serving.address().into();
+    let channel = Channel::new(&target, &credentials, repeatable("0.001s")).unwrap();
+    let mut client = TestServiceClient::new(channel);
+    server.plan(unavailable(3));
+    let status = client.unary_call(SimpleRequest::default()).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::PermissionDenied, "no third one")
+    );
+    assert_eq!(server.tries(), said(&[0, 1]));
+    let proofs = std::mem::take(&mut *server.failing.proofs.lock().unwrap());
+    assert_eq!(
+        proofs,
+        [["0"], ["1"]],
+        "one for each try, and not that of another"
+    );
 }
