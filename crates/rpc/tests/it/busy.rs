@@ -6,9 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use bytes::Bytes;
 use futures::{StreamExt as _, future::join_all};
+use http_body_util::Full;
 use rpc::{
     CallLimits, Calls, Channel, Limits, ListenAddress, Listener, Security, Serving, Target, Trust, connect,
     link::{Dial, Holder, Pace, serve_reversed},
@@ -50,13 +53,14 @@ struct Busy(Arc<Notes>);
 
 #[tonic::async_trait]
 impl HelloService for Busy {
-    /// Answers at once. Asked to go on `for ever`, never waits for anything and only lets others have the thread now and
+    /// Answers at once. Asked to `panic`, panics; asked to go on `for ever`, never waits for anything and only lets others have the thread now and
     /// then.
     async fn say_hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
         self.0.begun.fetch_add(1, Ordering::SeqCst);
         self.0.running.fetch_add(1, Ordering::SeqCst);
         let _running = Running(Arc::clone(&self.0));
         let greeting = request.into_inner().greeting;
+        assert_ne!(greeting, "panic", "as planned by this test");
         if greeting == "for ever" {
             loop {
                 tokio::task::consume_budget().await;
@@ -260,4 +264,65 @@ async fn a_call_gives_its_place_back_when_its_answer_is_out_though_its_connectio
     })
     .await;
     assert!(free, "the place is taken");
+}
+
+#[tokio::test]
+async fn a_call_gives_its_place_back_however_it_ends() {
+    let limits = CallLimits {
+        running: 1,
+        message_bytes: 100,
+        ..CallLimits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut client = server.client().await;
+    let mut sender = bare_to(server.serving.address()).await;
+    let hello = |body: &[u8]| {
+        let mut request = post("/HelloService/SayHello");
+        *request.body_mut() = Body::new(Full::new(Bytes::copy_from_slice(body)));
+        request
+    };
+    let within = |name: &str| rpc::within(greeting(name), Duration::from_millis(50));
+    for way in 0..8 {
+        let code = match way {
+            0 => client.say_hello(greeting("panic")).await.unwrap_err().code(),
+            1 => {
+                let mut replies = client.lots_of_replies(greeting("")).await.unwrap().into_inner();
+                replies.message().await.unwrap();
+                replies.message().await.unwrap_err().code()
+            }
+            2 => client.say_hello(within("for ever")).await.unwrap_err().code(),
+            3 => client
+                .say_hello(greeting(&"x".repeat(200)))
+                .await
+                .unwrap_err()
+                .code(),
+            // Left while it runs.
+            4 => {
+                let left = timeout(Duration::from_millis(50), client.say_hello(greeting("for ever")));
+                left.await.map_or(Code::Cancelled, |_| Code::Ok)
+            }
+            // A method that is not there, half a message, and a message that is none.
+            5 => client
+                .lots_of_greetings(futures::stream::empty())
+                .await
+                .unwrap_err()
+                .code(),
+            6 => code_of(&sender.send_request(hello(&[0, 0, 0, 0, 9, 1])).await.unwrap()),
+            _ => code_of(&sender.send_request(hello(&[0, 0, 0, 0, 1, 0xff])).await.unwrap()),
+        };
+        println!("way {way}: {code:?}");
+        assert_ne!(code, Code::Ok);
+        assert!(
+            way == 3 || code != Code::ResourceExhausted,
+            "way {way} found no place"
+        );
+        let free = testbed::eventually(SOON, async || {
+            client.clone().say_hello(greeting("")).await.is_ok()
+        });
+        assert!(free.await, "way {way}");
+    }
+}
+
+fn code_of<B>(answer: &http::Response<B>) -> Code {
+    Code::from_bytes(answer.headers()["grpc-status"].as_bytes())
 }
