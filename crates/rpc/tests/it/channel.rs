@@ -370,7 +370,8 @@ async fn a_channel_is_ready_once_the_server_has_sent_its_settings() {
     let mut client = TestServiceClient::new(channel.clone());
     // One who takes the connection and says nothing is no server.
     let silent = async { gate.next().await };
-    let (answer, silent) = tokio::join!(client.empty_call(Empty::default()), silent);
+    let both = async { tokio::join!(client.empty_call(Empty::default()), silent) };
+    let (answer, silent) = timeout(SOON, both).await.expect("it ends");
     let status = answer.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("no connection in time"), "{status}");
