@@ -7,8 +7,8 @@
 //! others: HTTP/2 itself, and the end of what nobody takes (`overdue`).
 //!
 //! Invariants: a call that has to wait keeps no other one waiting; where calls do not wait and still take long, or are
-//! too many, those behind them begin in tasks; a connection that always brings more lets others have the thread after [`TURN`]; a panic in
-//! one call ends that call alone.
+//! too many, those behind them begin in tasks; a connection that always brings more lets others have the thread after
+//! [`TURN`]; a panic in one call ends that call alone.
 
 use std::{
     cell::RefCell,
