@@ -230,3 +230,44 @@ pub(super) fn is_given_up(status: &Status) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+    use tonic::{Code, body::Body};
+
+    use super::code_of;
+
+    #[test]
+    fn an_answer_without_grpc_s_own_status_has_the_code_of_its_http_status() {
+        for (http, code) in [
+            (400, Code::Internal),
+            (401, Code::Unauthenticated),
+            (403, Code::PermissionDenied),
+            (404, Code::Unimplemented),
+            (429, Code::Unavailable),
+            (431, Code::ResourceExhausted),
+            (500, Code::Unknown),
+            (502, Code::Unavailable),
+            (503, Code::Unavailable),
+            (504, Code::Unavailable),
+        ] {
+            let response = Response::builder().status(http).body(Body::empty()).unwrap();
+            assert_eq!(code_of(&response), Some(code), "{http}");
+        }
+    }
+
+    #[test]
+    fn an_answer_with_messages_to_come_has_no_code_yet_and_grpc_s_own_counts_before_http_s() {
+        let answer = |http: u16, own: &[&str]| {
+            let mut response = Response::builder().status(http);
+            for status in own {
+                response = response.header("grpc-status", *status);
+            }
+            code_of(&response.body(Body::empty()).unwrap())
+        };
+        assert_eq!(answer(200, &[]), None);
+        assert_eq!(answer(200, &["0"]), Some(Code::Ok));
+        assert_eq!(answer(503, &["5"]), Some(Code::NotFound));
+    }
+}
