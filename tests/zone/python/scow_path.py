@@ -210,7 +210,8 @@ def run_a_job(server, portal):
         "partition": "local",
         "qos": "normal",
         "job_name": "paid-work",
-        "command": "sleep 2; echo done",
+        # A second more than what is asked for below: whole ones are billed, from when the start was heard of.
+        "command": "sleep 3; echo done",
         "node_count": 1,
         "core_count": 1,
         "max_time": 5,
